@@ -1,0 +1,48 @@
+"""Errors about layers and images.
+
+::
+
+    LayerError (CognError)
+    ├── WheelError      a wheel is malformed, hostile or does not fit beside another
+    ├── DebError        a .deb package is malformed, hostile or does not fit beside another
+    ├── SourceError     the source tree cannot be packed
+    ├── StaleLockError  the lock does not answer today's inputs
+    └── SealError       a layer came out differently than the lock's seal says
+"""
+
+from __future__ import annotations
+
+from cogn.report import CognError
+
+__all__ = [
+    "DebError",
+    "LayerError",
+    "SealError",
+    "SourceError",
+    "StaleLockError",
+    "WheelError",
+]
+
+
+class LayerError(CognError):
+    """Raised when a layer or an image cannot be made; the base of the classes below."""
+
+
+class WheelError(LayerError):
+    """Raised when a wheel breaks its specification, its own RECORD or the tree it goes into."""
+
+
+class DebError(LayerError):
+    """Raised when a .deb breaks its specification or the tree it goes into."""
+
+
+class SourceError(LayerError):
+    """Raised when a file of the source tree cannot be packed."""
+
+
+class StaleLockError(LayerError):
+    """Raised when the inputs have changed since the lock was written."""
+
+
+class SealError(LayerError):
+    """Raised when a layer differs from what the lock sealed."""

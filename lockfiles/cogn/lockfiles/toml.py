@@ -1,0 +1,177 @@
+"""The canonical TOML form of a lock, and reading it back with every rule checked.
+
+Entries of an array stand one a line and sorted, so that a change of one package is a change of one
+line. The same lock always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomlkit
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from cogn.lockfiles.errors import LockFormatError, LockMissingError
+from cogn.lockfiles.model import FORMAT, Archive, Deb, Lock, Wheel
+from cogn.report import ProblemsError, Where
+
+__all__ = ["dumps", "loads", "read"]
+
+_HEADER = "Written by `cogn lock`. Commit it; do not edit it."
+_LARGEST = 16 << 20
+_RELOCK = "run `cogn lock` to write it anew"
+
+
+def dumps(lock: Lock) -> str:
+    """Return the canonical TOML of `lock`."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment(_HEADER))
+    for key, value in _ordered(msgspec.to_builtins(lock)).items():
+        document.add(key, _item(value))
+    return tomlkit.dumps(document)
+
+
+def loads(text: str, *, name: str = "cogn.lock") -> Lock:
+    """Return the lock that `text` holds; `name` is the file's name for messages.
+
+    Raises `LockFormatError` for text that is not TOML, of another format version, or against a rule
+    of the model, and `ProblemsError` with all of them when entries contradict themselves.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        conflict = "<<<<<<<" in text
+        raise LockFormatError(
+            "the file has merge conflict markers" if conflict else f"not valid TOML: {error}",
+            where=Where(name, line=_line_of(error, text)),
+            hint=_RELOCK,
+        ) from error
+    if (version := data.get("format")) != FORMAT:
+        raise LockFormatError(
+            f"lock format {version!r} is not {FORMAT}, the one that this cogn reads",
+            where=Where(name, "format"),
+            hint="use the version of cogn that wrote it, or " + _RELOCK,
+        )
+    try:
+        lock = msgspec.convert(data, Lock)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        key = path.removeprefix("$.").removesuffix("`") or None
+        raise LockFormatError(message, where=Where(name, key), hint=_RELOCK) from error
+    ProblemsError.raise_if_any(list(_contradictions(lock, name)))
+    return lock
+
+
+def read(path: Path) -> Lock:
+    """Return the lock in a file; raises what `loads` raises, and `LockMissingError`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise LockFormatError("too large for a lock", where=Where(path.name), hint=_RELOCK)
+        return loads(content.decode(), name=path.name)
+    except FileNotFoundError as error:
+        raise LockMissingError(
+            f"there is no `{path.name}` in `{path.parent}`", hint="run `cogn lock` first"
+        ) from error
+    except OSError as error:
+        raise LockFormatError(
+            f"cannot be read: {error.strerror}", where=Where(path.name)
+        ) from error
+    except UnicodeDecodeError as error:
+        raise LockFormatError("not UTF-8", where=Where(path.name), hint=_RELOCK) from error
+
+
+def _ordered(table: dict[str, Any]) -> dict[str, Any]:
+    """Return `table` without what is None, tables last, arrays of tables sorted."""
+    known = {key: value for key, value in table.items() if value is not None}
+    plain = {key: _sorted(value) for key, value in known.items() if not isinstance(value, dict)}
+    tables = {key: _ordered(value) for key, value in known.items() if isinstance(value, dict)}
+    return plain | tables
+
+
+def _sorted(value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    # Seals keep their order, which is that of the image's layers.
+    if _is_array_of_tables(value) and "recipe" not in value[0]:
+        return sorted(value, key=_entry_key)
+    return value
+
+
+def _is_array_of_tables(value: Any) -> bool:  # noqa: ANN401 - any TOML value
+    return isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict)
+
+
+def _entry_key(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (entry["name"], *(str(value) for value in entry.values()))
+
+
+def _item(value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    if isinstance(value, dict):
+        table = tomlkit.table()
+        for key, item in value.items():
+            table.add(key, _item(item))
+        return table
+    if _is_array_of_tables(value):
+        array = tomlkit.array()
+        for entry in value:
+            row = tomlkit.inline_table()
+            row.update(entry)
+            array.append(row)
+        return array.multiline(True)
+    return tomlkit.item(list(value) if isinstance(value, tuple) else value)
+
+
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
+    found = re.search(r"at line (\d+)", str(error))
+    return int(found[1]) if found else text.count("\n") + 1
+
+
+def _contradictions(lock: Lock, name: str) -> Iterable[LockFormatError]:
+    """Yield what the types alone cannot forbid: entries that contradict each other or a rule."""
+
+    def problem(message: str, key: str) -> LockFormatError:
+        return LockFormatError(message, where=Where(name, key), hint=_RELOCK)
+
+    archives = {archive.name for archive in lock.base.archives}
+    for key, debs in (("base.debs", lock.base.debs), ("python.debs", lock.python.debs)):
+        for index, deb in enumerate(debs):
+            if deb.archive not in archives:
+                yield problem(f"there is no archive `{deb.archive}`", f"{key}[{index}].archive")
+            if not _is_pool_path(deb.path):
+                yield problem(f"`{deb.path}` is not a path of an archive", f"{key}[{index}].path")
+    for key, wheels in (("wheels", lock.wheels), ("server", lock.server)):
+        for index, wheel in enumerate(wheels):
+            if fault := _wheel_fault(wheel):
+                yield problem(fault, f"{key}[{index}].file")
+    named: Sequence[tuple[str, Sequence[Archive | Deb | Wheel]]] = (
+        ("base.archives", lock.base.archives),
+        ("base.debs", lock.debs),
+        ("wheels", lock.wheels),
+        ("server", lock.server),
+    )
+    for key, entries in named:
+        seen: set[str] = set()
+        for entry in entries:
+            if entry.name in seen:
+                yield problem(f"`{entry.name}` is there twice", key)
+            seen.add(entry.name)
+
+
+def _is_pool_path(path: str) -> bool:
+    parts = path.split("/")
+    return path.endswith(".deb") and path.isprintable() and not {"", ".", ".."} & set(parts)
+
+
+def _wheel_fault(wheel: Wheel) -> str | None:
+    try:
+        name, version, _, _ = parse_wheel_filename(wheel.file)
+        same = (name, version) == (canonicalize_name(wheel.name), Version(wheel.version))
+    except (InvalidWheelFilename, InvalidVersion) as error:
+        return str(error)
+    return None if same else f"`{wheel.file}` is not {wheel.name} {wheel.version}"

@@ -1,0 +1,48 @@
+"""Errors about bytes: where they are, come from and go to.
+
+::
+
+    StoreError (CognError)
+    ├── DownloadError       a place did not give the bytes
+    │   └── HashError       it gave other bytes than the lock names
+    ├── ArchiveError        a Debian archive is out of reach, forged or malformed
+    ├── UvError             uv could not do what was asked
+    └── RegistryError       a container registry refused or failed
+"""
+
+from __future__ import annotations
+
+from cogn.report import CognError
+
+__all__ = [
+    "ArchiveError",
+    "DownloadError",
+    "HashError",
+    "RegistryError",
+    "StoreError",
+    "UvError",
+]
+
+
+class StoreError(CognError):
+    """Raised when bytes cannot be had, kept or sent; the base of the classes below."""
+
+
+class DownloadError(StoreError):
+    """Raised when none of the places that may have a file gives it."""
+
+
+class HashError(DownloadError):
+    """Raised when a download differs from what its hash names; nothing of it is kept."""
+
+
+class ArchiveError(StoreError):
+    """Raised when a Debian archive cannot be used: unreachable, not signed, malformed."""
+
+
+class UvError(StoreError):
+    """Raised when uv reports a failure; the message is uv's own."""
+
+
+class RegistryError(StoreError):
+    """Raised when a container registry refuses or fails."""
