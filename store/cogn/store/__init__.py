@@ -1,6 +1,6 @@
 """Where bytes are, come from and go to: the cache, checked HTTP, archives, registries, uv."""
 
-from cogn.store.cache import Cache, replace_file
+from cogn.store.cache import Cache
 from cogn.store.errors import (
     ArchiveError,
     DownloadError,
@@ -9,6 +9,7 @@ from cogn.store.errors import (
     StoreError,
     UvError,
 )
+from cogn.store.files import replace_file, replacing
 
 __all__ = [
     "ArchiveError",
@@ -19,4 +20,5 @@ __all__ = [
     "StoreError",
     "UvError",
     "replace_file",
+    "replacing",
 ]

@@ -26,7 +26,7 @@ import platformdirs
 
 from cogn.store.errors import HashError, StoreError
 
-__all__ = ["BlobWriter", "Cache", "default_cache_root", "replace_file"]
+__all__ = ["BlobWriter", "Cache", "default_cache_root"]
 
 
 def default_cache_root() -> Path:
@@ -131,25 +131,3 @@ class Cache:
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one, whole.
-
-    The file gets the mode that the user's umask gives to new files.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        raise

@@ -1,0 +1,67 @@
+"""The `cogn` command. Commands import what they need when they run: `cogn --help` stays quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cogn.cli.output import show_error
+from cogn.report import CognError
+
+__all__ = ["assemble", "cogn", "lock", "main"]
+
+_DIRECTORY = click.argument(
+    "directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    metavar="[DIR]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cogn-build", prog_name="cogn")
+def cogn() -> None:
+    """Package Cog models as OCI images: no Docker, no root, the same bytes everywhere."""
+
+
+@cogn.command()
+@_DIRECTORY
+@click.option("--upgrade", "-U", is_flag=True, help="Take the newest versions that fit.")
+@click.option(
+    "--platform",
+    type=click.Choice(["linux/amd64", "linux/arm64"]),
+    help="The platform of the image.  [default: the lock's, else linux/amd64]",
+)
+def lock(directory: Path, *, upgrade: bool, platform: str | None) -> None:
+    """Pin all that the image of the model in DIR will contain, in `cogn.lock`."""
+    from cogn.cli.lock import run
+
+    run(directory, upgrade=upgrade, platform=platform)
+
+
+@cogn.command()
+@_DIRECTORY
+@click.option(
+    "--output",
+    "-o",
+    metavar="DEST",
+    help="`oci:DIRECTORY[:TAG]` or `oci-archive:FILE`.  [default: oci:.cogn/image in DIR]",
+)
+@click.option("--push", metavar="REF", help="Push to a registry: `host/repository:tag`.")
+@click.option("--frozen", is_flag=True, help="Fail rather than record new layers in the lock.")
+def assemble(directory: Path, *, output: str | None, push: str | None, frozen: bool) -> None:
+    """Write the image that `cogn.lock` describes; print its digest."""
+    from cogn.cli.assemble import run
+
+    click.echo(run(directory, output=output, push=push, frozen=frozen))
+
+
+def main() -> None:
+    """Run the command line; exit with 0, with 1 after an error, with 2 after wrong usage."""
+    try:
+        cogn()
+    except CognError as error:
+        show_error(error)
+        sys.exit(1)

@@ -1,0 +1,139 @@
+"""What a person sees: progress, notes and errors on stderr. stdout belongs to data.
+
+On a terminal, running tasks have bars that go when they are done; elsewhere a task is one line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from cogn.report import CognError, Reporter, Task
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+__all__ = ["PlainReporter", "TerminalReporter", "make_reporter", "say", "show_error"]
+
+
+def say(message: str) -> None:
+    """Write a line to stderr."""
+    click.echo(message, err=True, color=None if _has_color() else False)
+
+
+def show_error(error: CognError) -> None:
+    """Write an error to stderr: each problem with its place, then what to do about it."""
+    for problem in error.problems:
+        say(click.style("error", fg="red", bold=True) + f": {problem}")
+    hints = dict.fromkeys(problem.hint for problem in error.problems if problem.hint)
+    for hint in hints:
+        say("\n" + click.style("hint", fg="cyan", bold=True) + f": {hint}")
+
+
+@contextmanager
+def make_reporter() -> Iterator[Reporter]:
+    """Give the reporter that fits stderr, for as long as the block lasts."""
+    if not sys.stderr.isatty():
+        yield PlainReporter()
+        return
+    # Late: rich costs more than the rest of a short command.
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True, no_color=not _has_color(), highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield TerminalReporter(progress, console)
+
+
+class PlainReporter(Reporter):
+    """Writes a line as each task begins, for logs and pipes."""
+
+    def task(self, verb: str, name: str, total: int | None = None) -> Task:
+        """Return a task that says nothing more."""
+        say(f"{verb} {name}" + (f" ({_size(total)})" if total is not None else ""))
+        return Task()
+
+    def note(self, message: str) -> None:
+        """Write the message as it is."""
+        say(message)
+
+    def warn(self, message: str, *, hint: str | None = None) -> None:
+        """Write a warning."""
+        say(_warning(message, hint))
+
+
+class TerminalReporter(Reporter):
+    """Draws a bar for each running task."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress = progress
+        self._console = console
+
+    def task(self, verb: str, name: str, total: int | None = None) -> Task:
+        """Return a task with a bar, drawn from when it is entered to when it is left."""
+        return _Bar(self._progress, f"{verb} {name}", total)
+
+    def note(self, message: str) -> None:
+        """Write the message above the bars."""
+        self._console.print(message, markup=False)
+
+    def warn(self, message: str, *, hint: str | None = None) -> None:
+        """Write a warning above the bars."""
+        self._console.print(_warning(message, hint), markup=False)
+
+
+class _Bar(Task):
+    """A task of `TerminalReporter`."""
+
+    def __init__(self, progress: Progress, description: str, total: int | None) -> None:
+        self._progress = progress
+        self._description = description
+        self._total = total
+        self._id: TaskID | None = None
+
+    def advance(self, amount: int) -> None:
+        """Move the bar."""
+        if self._id is not None:
+            self._progress.advance(self._id, amount)
+
+    def __enter__(self) -> Self:
+        """Draw the bar."""
+        self._id = self._progress.add_task(self._description, total=self._total)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take the bar away."""
+        if self._id is not None:
+            self._progress.remove_task(self._id)
+
+
+def _warning(message: str, hint: str | None) -> str:
+    return f"warning: {message}" + (f"\n  hint: {hint}" if hint else "")
+
+
+def _size(size: int) -> str:
+    if size < 1_000_000:
+        return f"{size / 1_000:.1f} kB"
+    return f"{size / 1_000_000:.1f} MB"
+
+
+def _has_color() -> bool:
+    return "NO_COLOR" not in os.environ

@@ -1,0 +1,197 @@
+"""From recipes to layers: each is known from the lock's seal or the cache, or is built."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from cogn.layers.deb import package_entries
+from cogn.layers.entry import Entry
+from cogn.layers.errors import SealError
+from cogn.layers.facts import debian_facts
+from cogn.layers.fixup import fixup_entries
+from cogn.layers.install import installed
+from cogn.layers.layer import Layer, write
+from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.wheel import WheelFile
+from cogn.lockfiles import Deb, Seal, Wheel
+from cogn.report import Reporter
+from cogn.store import Cache
+from cogn.store.tasks import task_group
+
+__all__ = ["Builder", "Inputs", "seals_of"]
+
+_NOTES = "layers"
+
+_Input = TypeVar("_Input", Deb, Wheel)
+
+
+class Inputs(Protocol):
+    """Gives the files that layers are made from, fetching what is not here."""
+
+    async def fetch(self, debs: Sequence[Deb], wheels: Sequence[Wheel]) -> Mapping[str, Path]:
+        """Return the files by SHA-256."""
+        ...
+
+
+class Builder:
+    """Makes layers, and keeps their blobs in the cache.
+
+    What is sealed in the lock, or was built before, is not built again until somebody asks for its
+    blob.
+    """
+
+    def __init__(
+        self, seals: Iterable[Seal], *, inputs: Inputs, cache: Cache, reporter: Reporter
+    ) -> None:
+        self._sealed = {
+            seal.recipe: Layer(diff_id=seal.diff_id, digest=seal.digest, size=seal.size)
+            for seal in seals
+        }
+        self._inputs = inputs
+        self._cache = cache
+        self._reporter = reporter
+        self._recipes: dict[str, Recipe] = {}
+        self._building = anyio.CapacityLimiter(os.cpu_count() or 1)
+
+    async def layers(self, recipes: Sequence[Recipe]) -> list[Layer]:
+        """Return the layers of `recipes`, building those that nobody knows yet."""
+        known = {digest_of(recipe): self._known(recipe) for recipe in recipes}
+        built = await self._build([r for r in recipes if known[digest_of(r)] is None])
+        layers = []
+        for recipe in recipes:
+            layer = known[digest_of(recipe)] or built[digest_of(recipe)]
+            self._recipes[layer.digest] = recipe
+            layers.append(layer)
+        return layers
+
+    async def ensure(self, layers: Iterable[Layer]) -> None:
+        """Make the blobs of `layers` that the cache lacks, all in parallel.
+
+        Raises `SealError` for one that does not come out as it was sealed.
+        """
+        missing = {
+            layer.digest: self._recipes[layer.digest]
+            for layer in layers
+            if layer.digest in self._recipes and not self._cache.find(_hex(layer.digest))
+        }
+        await self._build(list(missing.values()))
+
+    def blob(self, layer: Layer) -> Path:
+        """Return the file with the compressed bytes of a layer that is in the cache."""
+        return self._cache.path(_hex(layer.digest))
+
+    async def add(self, name: str, entries: Sequence[Entry], architecture: str) -> Layer:
+        """Build a layer that has no recipe, such as the source's, and return it."""
+        return await self._threaded(name, lambda: entries, architecture)
+
+    def _known(self, recipe: Recipe) -> Layer | None:
+        digest = digest_of(recipe)
+        if sealed := self._sealed.get(digest):
+            return sealed
+        note = self._cache.note(_NOTES, _hex(digest))
+        layer = None if note is None else msgspec.json.decode(note, type=Layer)
+        return layer if layer and self._cache.find(_hex(layer.digest)) else None
+
+    async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
+        files = await self._inputs.fetch(
+            _unique(deb for recipe in recipes for deb in _debs(recipe)),
+            _unique(wheel for recipe in recipes for wheel in _wheels(recipe)),
+        )
+        built: dict[str, Layer] = {}
+
+        async def build(recipe: Recipe) -> None:
+            digest = digest_of(recipe)
+            with tempfile.TemporaryDirectory(prefix="cogn-") as scratch:
+                layer = await self._threaded(
+                    recipe.name,
+                    lambda: _entries(recipe, files, Path(scratch)),
+                    recipe.architecture,
+                )
+            sealed = self._sealed.get(digest)
+            if sealed is not None and sealed != layer:
+                raise SealError(
+                    f"the layer `{recipe.name}` came out as {layer.digest}, "
+                    f"but the lock sealed {sealed.digest}",
+                    hint="if the lock was edited, restore it; else run `cogn lock` and compare",
+                )
+            self._cache.set_note(_NOTES, _hex(digest), layer)
+            built[digest] = layer
+
+        async with task_group() as tasks:
+            for recipe in recipes:
+                tasks.start_soon(build, recipe)
+        return built
+
+    async def _threaded(
+        self, name: str, entries: Callable[[], Iterable[Entry]], architecture: str
+    ) -> Layer:
+        def run() -> Layer:
+            with (
+                self._reporter.task("Building", name) as task,
+                self._cache.blob(what=name) as blob,
+            ):
+
+                def out(data: bytes) -> None:
+                    blob.write(data)
+                    task.advance(len(data))
+
+                diff_id = write(entries(), debian_facts(architecture), out)
+            return Layer(diff_id=diff_id, digest=f"sha256:{blob.sha256}", size=blob.size)
+
+        return await anyio.to_thread.run_sync(run, limiter=self._building)
+
+
+def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, ...]:
+    """Return the seals that the lock keeps for these layers, in the order of the image."""
+    return tuple(
+        Seal(
+            layer=recipe.name,
+            recipe=digest_of(recipe),
+            diff_id=layer.diff_id,
+            digest=layer.digest,
+            size=layer.size,
+        )
+        for recipe, layer in zip(recipes, layers, strict=True)
+    )
+
+
+def _entries(recipe: Recipe, files: Mapping[str, Path], scratch: Path) -> list[Entry]:
+    match recipe:
+        case PackagesRecipe():
+            facts = debian_facts(recipe.architecture)
+            debs = [(deb, files[deb.sha256]) for deb in recipe.debs]
+            entries = package_entries(debs, facts, scratch)
+            if recipe.is_base:
+                facts.verify(entries)
+            return entries
+        case WheelsRecipe():
+            entries = [Entry.directory(recipe.prefix)]
+            for wheel in recipe.wheels:
+                entries += installed(WheelFile(files[wheel.sha256], wheel.file), recipe.prefix)
+            return entries + [Entry.symlink(path, target) for path, target in recipe.links]
+        case FixupRecipe():
+            return fixup_entries([(deb, files[deb.sha256]) for deb in recipe.debs], recipe.site)
+
+
+def _debs(recipe: Recipe) -> tuple[Deb, ...]:
+    return () if isinstance(recipe, WheelsRecipe) else recipe.debs
+
+
+def _wheels(recipe: Recipe) -> tuple[Wheel, ...]:
+    return recipe.wheels if isinstance(recipe, WheelsRecipe) else ()
+
+
+def _unique(inputs: Iterable[_Input]) -> list[_Input]:
+    return list({each.sha256: each for each in inputs}.values())
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,92 @@
+"""The compressed form of a layer: gzip members (RFC 1952) one after the other.
+
+A big file that already lies in a deflate stream becomes a member by copying the stream; everything
+between is compressed in pieces of fixed size with libdeflate, whose output for a version is the
+same on every machine (the standard library's zlib differs between builds and processors).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import struct
+from collections.abc import Callable
+
+import deflate
+
+from cogn.layers.content import inflate, read
+from cogn.layers.entry import Content, DeflateStream
+from cogn.layers.errors import LayerError
+
+__all__ = ["LayerStream", "check_compressor"]
+
+_LEVEL = 6
+_PIECE = 4 << 20
+_WORTH_COPYING = 64 << 10
+_MEMBER_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, unknown system
+_PROBE_SHA256 = "cc94609a71c3168a72310cba1a0506fce9be6f9205d90bd6a77ad7363685a0af"
+
+
+class LayerStream:
+    """Takes a layer's tar bytes in order; writes gzip members to `out`; knows the diff ID."""
+
+    def __init__(self, out: Callable[[bytes], None]) -> None:
+        self._out = out
+        self._pending = bytearray()
+        self._diff = hashlib.sha256()
+
+    @property
+    def diff_id(self) -> str:
+        """The digest of the uncompressed bytes so far (OCI image specification, config.md)."""
+        return f"sha256:{self._diff.hexdigest()}"
+
+    def write(self, data: bytes) -> None:
+        """Append uncompressed bytes."""
+        self._diff.update(data)
+        self._pending += data
+        while len(self._pending) >= _PIECE:
+            piece = bytes(self._pending[:_PIECE])
+            del self._pending[:_PIECE]
+            self._member(piece)
+
+    def write_content(self, content: Content) -> None:
+        """Append a file's content; raises `LayerError` when it is not what it was said to be."""
+        if isinstance(content, DeflateStream) and content.compressed_size >= _WORTH_COPYING:
+            self._copy(content)
+            return
+        for data in read(content):
+            self.write(data)
+
+    def close(self) -> None:
+        """Write what is pending."""
+        if self._pending:
+            self._member(bytes(self._pending))
+            self._pending.clear()
+
+    def _copy(self, stream: DeflateStream) -> None:
+        self.close()
+        self._out(_MEMBER_HEADER)
+        for raw, plain in inflate(stream):
+            if raw:
+                self._out(raw)
+            self._diff.update(plain)
+        self._out(struct.pack("<II", stream.crc, stream.size & 0xFFFFFFFF))
+
+    def _member(self, data: bytes) -> None:
+        check_compressor()
+        compressed = bytes(deflate.deflate_compress(data, _LEVEL))
+        trailer = struct.pack("<II", deflate.crc32(data), len(data))
+        self._out(_MEMBER_HEADER + compressed + trailer)
+
+
+@functools.cache
+def check_compressor() -> None:
+    """Raise `LayerError` unless the compressor gives the bytes that the layer format fixes."""
+    text = b"".join(hashlib.sha256(b"%d" % i).hexdigest().encode() for i in range(1 << 10))
+    found = hashlib.sha256(deflate.deflate_compress(text, _LEVEL)).hexdigest()
+    if found != _PROBE_SHA256:
+        raise LayerError(
+            "the deflate library compresses differently from the one that layers are defined by, "
+            "so digests would not be the same as on other machines",
+            hint="install cogn with its own dependencies: `deflate==0.9.0`",
+        )

@@ -1,0 +1,117 @@
+"""The image: its configuration and manifest (OCI image specification 1.1, config.md, manifest.md).
+
+Both are written as canonical JSON, so that the same content always has the same digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from cogn.layers import layer
+from cogn.layers.layer import Layer
+
+__all__ = ["CONFIG_MEDIA_TYPE", "MANIFEST_MEDIA_TYPE", "Document", "Image", "make_image"]
+
+MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_MEDIA_TYPE = "application/vnd.oci.image.config.v1+json"
+
+_CREATED = "1980-01-02T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A small JSON document of an image, with its digest."""
+
+    media_type: str
+    data: bytes
+
+    @property
+    def digest(self) -> str:
+        """Return ``sha256:<hex>`` of the exact bytes."""
+        return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
+
+    @property
+    def descriptor(self) -> dict[str, object]:
+        """Return the OCI descriptor of this document."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image by its documents and layers; `platform` is ``os/architecture``."""
+
+    manifest: Document
+    config: Document
+    layers: tuple[Layer, ...]
+    platform: str
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the manifest, which names the image."""
+        return self.manifest.digest
+
+
+def make_image(
+    layers: Sequence[tuple[str, Layer]],
+    *,
+    platform: str,
+    environment: Mapping[str, str],
+    labels: Mapping[str, str],
+    entrypoint: Sequence[str],
+    command: Sequence[str],
+    working_directory: str,
+    port: int,
+) -> Image:
+    """Return the image made of `layers`, bottom first, each with a line for the history."""
+    system, _, architecture = platform.partition("/")
+    config = Document(
+        CONFIG_MEDIA_TYPE,
+        _json(
+            {
+                "architecture": architecture,
+                "os": system,
+                "created": _CREATED,
+                "config": {
+                    "Cmd": list(command),
+                    "Entrypoint": list(entrypoint),
+                    "Env": [f"{name}={value}" for name, value in environment.items()],
+                    "ExposedPorts": {f"{port}/tcp": {}},
+                    "Labels": dict(labels),
+                    "StopSignal": "SIGTERM",
+                    "WorkingDir": working_directory,
+                },
+                "rootfs": {"type": "layers", "diff_ids": [made.diff_id for _, made in layers]},
+                "history": [
+                    {"created": _CREATED, "created_by": f"cogn: {name}"} for name, _ in layers
+                ],
+            }
+        ),
+    )
+    manifest = Document(
+        MANIFEST_MEDIA_TYPE,
+        _json(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST_MEDIA_TYPE,
+                "config": config.descriptor,
+                "layers": [
+                    {"mediaType": layer.MEDIA_TYPE, "digest": made.digest, "size": made.size}
+                    for _, made in layers
+                ],
+            }
+        ),
+    )
+    return Image(
+        manifest=manifest,
+        config=config,
+        layers=tuple(made for _, made in layers),
+        platform=platform,
+    )
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value, order="sorted")

@@ -1,0 +1,171 @@
+"""OCI image layouts (OCI image specification 1.1, image-layout.md), as a directory or a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+
+from cogn.layers.entry import MTIME
+from cogn.layers.errors import LayerError
+from cogn.layers.image import Document, Image
+from cogn.layers.layer import Layer
+from cogn.store import replace_file, replacing
+
+__all__ = ["OciArchive", "OciLayout"]
+
+_INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+_LAYOUT_FILE = "oci-layout"
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_REF_NAME = "org.opencontainers.image.ref.name"
+
+
+class OciLayout:
+    """An OCI layout in a directory. Other tags in it stay; the index changes last, in one step."""
+
+    def __init__(self, path: Path, tag: str) -> None:
+        """Raise `LayerError` when `path` is something else than a layout or an empty directory."""
+        self._path = path
+        self._tag = tag
+        if path.is_dir():
+            if not (path / _LAYOUT_FILE).exists() and any(
+                child.name != "blobs" for child in path.iterdir()
+            ):
+                raise LayerError(
+                    f"`{path}` has other files in it and is no OCI layout",
+                    hint="name a new directory",
+                )
+        elif path.exists():
+            raise LayerError(f"`{path}` is a file, not a directory")
+        self._manifests = self._other_manifests()
+
+    async def has(self, digest: str) -> bool:
+        """Tell whether the blob is there."""
+        return self._blob(digest).is_file()
+
+    async def put_layer(self, layer: Layer, name: str, file: Path) -> None:
+        """Link the layer's blob into the layout, or copy it when links cannot be."""
+        await anyio.to_thread.run_sync(_place, file, self._blob(layer.digest))
+
+    async def put_document(self, document: Document) -> None:
+        """Write a small blob."""
+        target = self._blob(document.digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, document.data)
+
+    async def finish(self, image: Image) -> None:
+        """Write the manifest and name it in the index."""
+        await self.put_document(image.manifest)
+        replace_file(self._path / _LAYOUT_FILE, _LAYOUT)
+        manifests = [*self._manifests, _described(image, self._tag)]
+        replace_file(self._path / "index.json", _index(manifests))
+
+    def _blob(self, digest: str) -> Path:
+        return self._path.joinpath("blobs", *digest.split(":"))
+
+    def _other_manifests(self) -> list[dict[str, Any]]:
+        """Return the index's descriptors but the one that has our tag."""
+        path = self._path / "index.json"
+        try:
+            index = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            manifests = msgspec.convert(index.get("manifests", []), list[dict[str, Any]])
+        except FileNotFoundError:
+            return []
+        except (msgspec.MsgspecError, OSError) as error:
+            raise LayerError(f"`{path}` is not the index of an OCI layout ({error})") from error
+        return [
+            each
+            for each in manifests
+            if (each.get("annotations") or {}).get(_REF_NAME) != self._tag
+        ]
+
+
+class OciArchive:
+    """An OCI layout in one tar file, written when the image is complete."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._layers: dict[str, Path] = {}
+        self._documents: dict[str, bytes] = {}
+
+    async def has(self, digest: str) -> bool:
+        """Tell whether the blob was put already."""
+        return digest in self._layers or digest in self._documents
+
+    async def put_layer(self, layer: Layer, name: str, file: Path) -> None:
+        """Remember the layer's blob for `finish`."""
+        self._layers[layer.digest] = file
+
+    async def put_document(self, document: Document) -> None:
+        """Remember a small blob for `finish`."""
+        self._documents[document.digest] = document.data
+
+    async def finish(self, image: Image) -> None:
+        """Write the tar file, in place of an earlier one, in one step."""
+        await self.put_document(image.manifest)
+        await anyio.to_thread.run_sync(self._write, _index([_described(image, "latest")]))
+
+    def _write(self, index: bytes) -> None:
+        small = {_LAYOUT_FILE: _LAYOUT, "index.json": index} | {
+            _tar_name(digest): data for digest, data in self._documents.items()
+        }
+        large = {_tar_name(digest): path for digest, path in self._layers.items()}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self._file) as out, tarfile.open(fileobj=out, mode="w") as archive:
+            _write_members(archive, small, large)
+
+
+def _write_members(
+    archive: tarfile.TarFile, small: Mapping[str, bytes], large: Mapping[str, Path]
+) -> None:
+    for name in sorted({*small, *large}):
+        member = tarfile.TarInfo(name)
+        member.mtime = MTIME
+        if name in small:
+            member.size = len(small[name])
+            archive.addfile(member, io.BytesIO(small[name]))
+        else:
+            with large[name].open("rb") as file:
+                member.size = os.fstat(file.fileno()).st_size
+                archive.addfile(member, file)
+
+
+def _place(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        try:
+            temporary.hardlink_to(source)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _described(image: Image, tag: str) -> dict[str, Any]:
+    system, _, architecture = image.platform.partition("/")
+    return image.manifest.descriptor | {
+        "annotations": {_REF_NAME: tag},
+        "platform": {"architecture": architecture, "os": system},
+    }
+
+
+def _index(manifests: list[dict[str, Any]]) -> bytes:
+    return msgspec.json.encode(
+        {"schemaVersion": 2, "mediaType": _INDEX_MEDIA_TYPE, "manifests": manifests},
+        order="sorted",
+    )
+
+
+def _tar_name(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")

@@ -1,0 +1,87 @@
+"""Recipes: what a layer is made from, named by content, so that equal recipes give equal layers.
+
+A recipe's digest covers the layer format and the hashes of the inputs, and nothing of the model
+that uses the layer: two models with the same wheel have the same recipe for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from cogn.layers import layer
+from cogn.lockfiles import Deb, Wheel
+
+__all__ = ["FixupRecipe", "PackagesRecipe", "Recipe", "WheelsRecipe", "digest_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagesRecipe:
+    """Debian packages, unpacked at the root. The first of an image is the base itself."""
+
+    name: str
+    architecture: str
+    is_base: bool
+    debs: tuple[Deb, ...]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the layer's bytes."""
+        return {
+            "kind": "packages",
+            "architecture": self.architecture,
+            "debs": [deb.sha256 for deb in self.debs],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelsRecipe:
+    """Wheels, installed in one directory; `links` are symbolic links beside them."""
+
+    name: str
+    architecture: str
+    prefix: str
+    wheels: tuple[Wheel, ...]
+    links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the layer's bytes."""
+        return {
+            "kind": "wheels",
+            "prefix": self.prefix,
+            "wheels": [[wheel.file, wheel.sha256] for wheel in self.wheels],
+            "links": self.links,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixupRecipe:
+    """The files that setting up a system makes out of its packages."""
+
+    name: str
+    architecture: str
+    debs: tuple[Deb, ...]
+    site: str
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the layer's bytes."""
+        return {
+            "kind": "fixup",
+            "architecture": self.architecture,
+            "debs": [deb.sha256 for deb in self.debs],
+            "site": self.site,
+        }
+
+
+Recipe = PackagesRecipe | WheelsRecipe | FixupRecipe
+
+
+def digest_of(recipe: Recipe) -> str:
+    """Return the recipe's digest, ``sha256:<hex>``; the name, which is for people, is no part."""
+    canonical = msgspec.json.encode({"format": layer.FORMAT} | recipe.inputs, order="sorted")
+    return f"sha256:{hashlib.sha256(canonical).hexdigest()}"

@@ -1,0 +1,140 @@
+"""A project: the directory with a cog.yaml, and everything in it that decides what a lock holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from cogn.lockfiles import FORMAT, Platform
+from cogn.report import CognError, ProblemsError, Reporter, Where
+from cogn.resolver.config import CONFIG_NAME, Config, read_config
+from cogn.resolver.errors import ConfigError, ProjectError
+from cogn.resolver.requirements import Requirements, list_requirements, read_requirements
+from cogn.resolver.settings import SETTINGS_NAME, Settings, read_settings
+from cogn.resolver.support import unsupported
+from cogn.resolver.yamlfile import YamlFile
+
+__all__ = ["Project"]
+
+_MOST_PARENTS = 100
+"""Cog gives up its search after as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project whose files were read and checked. Make it with `Project.load`."""
+
+    directory: Path
+    config: Config
+    settings: Settings
+    requirements: Requirements
+    gpu_where: Where
+    """The place that says whether the model uses a GPU."""
+    uv_settings: dict[str, Any]
+    """The project's own configuration of uv."""
+
+    @classmethod
+    def load(cls, directory: Path, reporter: Reporter | None = None) -> Self:
+        """Return the project of the first cog.yaml in `directory` or above it, as Cog does.
+
+        Warns of what Cog ignores or cogn leaves out. Raises `ProjectError` when there is no
+        project, the errors of `read_config` and `read_settings`, and then, all in one
+        `ProblemsError`, what is not supported and what is wrong with the requirements.
+        """
+        reporter = reporter or Reporter()
+        root = _find(directory)
+        config, file = read_config(root / CONFIG_NAME, reporter)
+        settings = read_settings(root / SETTINGS_NAME)
+        _note_deprecated(config, file, reporter)
+        problems: list[CognError] = list(unsupported(config, file))
+        requirements = Requirements()
+        try:
+            requirements = _requirements(root, config, file, reporter)
+        except CognError as error:
+            problems += error.problems
+        ProblemsError.raise_if_any(problems)
+        return cls(
+            directory=root,
+            config=config,
+            settings=settings,
+            requirements=requirements,
+            gpu_where=file.where(("build", "gpu")),
+            uv_settings=_uv_settings(root),
+        )
+
+    def inputs_digest(self, platform: Platform) -> str:
+        """Return the digest of what decides the content of a lock for `platform`.
+
+        What an image takes from cog.yaml itself, such as the environment, is not part of it, nor
+        are mirrors, comments, or the way in which lines end.
+        """
+        inputs = {
+            "format": FORMAT,
+            "platform": platform,
+            "python": self.config.build.python_version,
+            "gpu": self.config.build.gpu,
+            "requirements": self.requirements.lines,
+            "constraints": self.requirements.constraints,
+            "hashes": self.requirements.hashes,
+            "uv": self.uv_settings,
+        }
+        canonical = json.dumps(
+            inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str
+        )
+        return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _find(directory: Path) -> Path:
+    start = directory.absolute()
+    for candidate in [start, *start.parents][:_MOST_PARENTS]:
+        if (candidate / CONFIG_NAME).is_file():
+            return candidate
+    raise ProjectError(
+        f"{CONFIG_NAME} not found in `{start}` or in any parent directory",
+        hint=f"write a {CONFIG_NAME} with a line such as `run: predict.py:Predictor`",
+    )
+
+
+def _note_deprecated(config: Config, file: YamlFile, reporter: Reporter) -> None:
+    for key, value, instead in (
+        (("predict",), config.predict, "run"),
+        (("build", "python_packages"), config.build.python_packages, "build.python_requirements"),
+    ):
+        if value:
+            reporter.note(f"{file.where(key)}: deprecated, Cog prefers `{instead}`")
+    if config.build.sdk_version:
+        where = file.where(("build", "sdk_version"))
+        reporter.warn(f"{where}: has no effect, the image has cogn's own `cog` package")
+
+
+def _requirements(
+    directory: Path, config: Config, file: YamlFile, reporter: Reporter
+) -> Requirements:
+    build = config.build
+    if build.python_requirements:
+        where = file.where(("build", "python_requirements"))
+        return read_requirements(directory, build.python_requirements, where, reporter)
+    wheres = [
+        file.where(("build", "python_packages", index))
+        for index in range(len(build.python_packages))
+    ]
+    return list_requirements(build.python_packages, wheres, reporter)
+
+
+def _uv_settings(directory: Path) -> dict[str, Any]:
+    """Return uv's settings in the directory: ``uv.toml`` or, without one, ``pyproject.toml``."""
+    for name, table in (("uv.toml", ()), ("pyproject.toml", ("tool", "uv"))):
+        try:
+            settings: dict[str, Any] = tomllib.loads((directory / name).read_text("utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot be read: {error}", where=Where(name)) from error
+        for key in table:
+            settings = settings.get(key, {})
+        return settings
+    return {}

@@ -1,0 +1,73 @@
+"""cogn.toml: what only cogn knows, beside cog.yaml, whose keys belong to Cog."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from cogn.report import ProblemsError, Where
+from cogn.resolver.errors import ConfigError, ProjectError
+from cogn.resolver.validation import config_errors, fault
+from cogn.resolver.yamlfile import dotted
+
+__all__ = ["SETTINGS_NAME", "Archives", "Settings", "read_settings"]
+
+SETTINGS_NAME = "cogn.toml"
+"""The file name of the settings."""
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise fault(f"must be an https or http URL, not `{value}`")
+    return value
+
+
+_Url = Annotated[str, AfterValidator(_http_url)]
+
+
+class Archives(BaseModel):
+    """The table ``archives``: mirrors of Debian's archives."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    debian: _Url | None = None
+    debian_security: Annotated[_Url | None, Field(alias="debian-security")] = None
+
+    @property
+    def mirrors(self) -> dict[str, str]:
+        """The mirrors that are set, by the archive's name."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class Settings(BaseModel):
+    """What a cogn.toml says. Make it with `read_settings`."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    archives: Archives = Archives()
+
+
+def read_settings(path: Path) -> Settings:
+    """Return what the file says, the defaults when there is none.
+
+    Raises `ProjectError` when it cannot be read, `ConfigError` for a mistake or an unknown key, and
+    `ProblemsError` for several.
+    """
+    where = Where(path.name)
+    try:
+        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return Settings.model_validate(data)
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise ProjectError(f"cannot be read: {error.strerror}", where=where) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("not UTF-8", where=where) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=where) from error
+    except ValidationError as error:
+        problems = list(config_errors(error, lambda key: Where(path.name, dotted(key) or None)))
+        raise problems[0] if len(problems) == 1 else ProblemsError(problems) from error

@@ -1,0 +1,56 @@
+"""What pydantic finds wrong in a file, as errors that name the key and read like ours."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from cogn.report import Where
+from cogn.resolver.errors import ConfigError
+from cogn.resolver.yamlfile import Key
+
+__all__ = ["config_errors", "did_you_mean", "fault"]
+
+_FAULT = "fault"
+_EXPECTED = {
+    "bool_type": "`true` or `false`",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "model_type": "a mapping",
+    "string_type": "a string",
+    "tuple_type": "a list",
+}
+_GOT = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+
+
+def fault(message: str, *, hint: str | None = None) -> PydanticCustomError:
+    """Return what a validator raises to say `message` about its value."""
+    return PydanticCustomError(_FAULT, "{message}", {"message": message, "hint": hint})
+
+
+def config_errors(error: ValidationError, where: Callable[[Key], Where]) -> Iterable[ConfigError]:
+    """Yield one error for each thing that pydantic found wrong."""
+    for details in error.errors(include_url=False):
+        message, hint = _described(details)
+        yield ConfigError(message, where=where(details["loc"]), hint=hint)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return a hint with the known name that is most like `name`, or None."""
+    nearest = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean `{nearest[0]}`?" if nearest else None
+
+
+def _described(details: ErrorDetails) -> tuple[str, str | None]:
+    if details["type"] == _FAULT:
+        context = details["ctx"]
+        return context["message"], context["hint"]
+    if expected := _EXPECTED.get(details["type"]):
+        value = details["input"]
+        got = _GOT.get(type(value), "a mapping" if isinstance(value, dict) else "something else")
+        quote = expected == "a string" and isinstance(value, (bool, int, float))
+        return f"expected {expected}, got {got}", "put it in quotes" if quote else None
+    return details["msg"], None

@@ -1,0 +1,24 @@
+"""What model code imports: the base classes, `Input` and the types of inputs and outputs.
+
+This package uses the standard library only and is all that is added to a model's environment.
+"""
+
+from cog.input import Input
+from cog.model import BaseModel
+from cog.predictor import BasePredictor, BaseRunner, streaming
+from cog.types import ConcatenateIterator, File, Path, Secret
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BaseModel",
+    "BasePredictor",
+    "BaseRunner",
+    "ConcatenateIterator",
+    "File",
+    "Input",
+    "Path",
+    "Secret",
+    "__version__",
+    "streaming",
+]

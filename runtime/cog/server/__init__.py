@@ -1,0 +1,1 @@
+"""How platforms start a model's server."""

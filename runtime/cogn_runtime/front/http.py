@@ -1,0 +1,91 @@
+"""Requests and responses over ASGI 3, without a framework.
+
+https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+__all__ = ["MAX_BODY_BYTES", "Receive", "RefusedError", "Request", "Response", "Scope", "Send"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY_BYTES = 100 * 1024 * 1024
+"""The longest request body, as with Cog."""
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @classmethod
+    def json(cls, status: int, content: object) -> Response:
+        """Return an answer of compact JSON whose keys are sorted."""
+        return cls(status, _encoder.encode(content), "application/json")
+
+    @classmethod
+    def text(cls, status: int, content: str) -> Response:
+        """Return an answer of plain text."""
+        return cls(status, content.encode(errors="replace"), "text/plain; charset=utf-8")
+
+    async def send(self, send: Send) -> None:
+        """Send this answer, and nothing after it."""
+        headers = [(b"content-length", str(len(self.body)).encode()), *self.headers]
+        if self.content_type is not None:
+            headers.append((b"content-type", self.content_type.encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class RefusedError(Exception):
+    """Raised when a request is not served; carries the answer that says why."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class Request:
+    """A request whose body has not been read yet."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._receive = receive
+
+    def header(self, name: str) -> str:
+        """Return the value of a header, given in lower case; empty when it is absent."""
+        wanted = name.encode()
+        return ", ".join(value.decode("latin-1") for key, value in self._headers if key == wanted)
+
+    async def body(self) -> bytes:
+        """Return the body; raises RefusedError when it is too long or its sender has gone."""
+        parts: list[bytes] = []
+        length = 0
+        while True:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise RefusedError(Response.text(400, "The request body ended early"))
+            parts.append(event.get("body", b""))
+            length += len(parts[-1])
+            if length > MAX_BODY_BYTES:
+                raise RefusedError(
+                    Response.text(413, f"The request body is longer than {MAX_BODY_BYTES} bytes")
+                )
+            if not event.get("more_body", False):
+                return b"".join(parts)

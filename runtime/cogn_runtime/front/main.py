@@ -1,0 +1,105 @@
+"""Starts the server: options, logging, the port, then the worker, until it is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+
+import anyio
+import uvicorn
+import uvloop
+
+from cogn_runtime.front.app import App
+from cogn_runtime.front.logs import configure
+from cogn_runtime.front.options import Options, OptionsError, read_options
+from cogn_runtime.front.supervisor import Supervisor
+
+__all__ = ["main"]
+
+_BACKLOG = 2048
+_KEEP_ALIVE = 75  # seconds; longer than the idle time of the usual load balancers
+
+_log = logging.getLogger("cogn.front")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until a signal or POST /shutdown, and return the exit status."""
+    try:
+        options = read_options(argv)
+        listener = _listen(options.host, options.port)
+    except (OptionsError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    configure(options.log_level, console=options.log_console)
+    anyio.run(
+        functools.partial(_serve, options, listener),
+        backend_options={"loop_factory": uvloop.new_event_loop},
+    )
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open the port, before anything that takes time; raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own handling of signals, which ends the process by the signal."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(options: Options, listener: socket.socket) -> None:
+    supervisor = Supervisor(options.reference, options.setup_timeout)
+    stop = anyio.Event()
+    server = _Server(
+        uvicorn.Config(
+            App(supervisor, shutdown=stop.set),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+    )
+    host, port = listener.getsockname()[:2]
+    _log.info("listening on %s port %d", host, port)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(supervisor.run)
+        tasks.start_soon(_handle_signals, server, stop, options.await_explicit_shutdown)
+        tasks.start_soon(_stop, server, stop)
+        await server.serve(sockets=[listener])
+        tasks.cancel_scope.cancel()
+    _log.info("ended")
+
+
+async def _handle_signals(server: _Server, stop: anyio.Event, wait_for_request: bool) -> None:
+    """End the server at SIGTERM or SIGINT: the first lets requests finish, the next does not."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            if number == signal.SIGTERM and wait_for_request:
+                _log.info("ignoring SIGTERM: waiting for POST /shutdown")
+            elif stop.is_set():
+                server.force_exit = True
+            else:
+                stop.set()
+
+
+async def _stop(server: _Server, stop: anyio.Event) -> None:
+    await stop.wait()
+    _log.info("ending: no new requests, waiting for those being served")
+    server.should_exit = True

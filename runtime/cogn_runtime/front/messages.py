@@ -1,0 +1,85 @@
+"""What the worker can say, checked as it is read; `cogn_runtime.frames` lists the messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cogn_runtime.frames import encode_frame
+
+__all__ = [
+    "Failed",
+    "Loaded",
+    "Message",
+    "OutputFile",
+    "Ready",
+    "SetupFailed",
+    "Succeeded",
+    "decode",
+    "predict_frame",
+    "stop_frame",
+]
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True):
+    pass
+
+
+class Loaded(_Message, frozen=True, tag="loaded"):
+    """The model's code is loaded and its signature known; `setup()` comes next."""
+
+    signature: dict[str, Any]
+
+
+class Ready(_Message, frozen=True, tag="ready"):
+    """`setup()` has returned."""
+
+
+class SetupFailed(_Message, frozen=True, tag="setup_failed"):
+    """The model cannot be loaded or set up; the worker ends."""
+
+    error: str
+
+
+class OutputFile(msgspec.Struct, frozen=True):
+    """A file the model returned: the place in the output that stands for it, and its path."""
+
+    at: list[str | int]
+    path: str
+
+
+class Succeeded(_Message, frozen=True, tag="succeeded"):
+    """The model has answered; `output` is JSON as the worker wrote it, its keys sorted."""
+
+    id: str
+    output: msgspec.Raw
+    files: list[OutputFile]
+
+
+class Failed(_Message, frozen=True, tag="failed"):
+    """The model has raised an exception or returned what cannot be sent."""
+
+    id: str
+    error: str
+
+
+Message = Loaded | Ready | SetupFailed | Succeeded | Failed
+
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(payload: bytes) -> Message:
+    """Return the message in the payload of a frame; raises msgspec.DecodeError for another."""
+    return _decoder.decode(payload)
+
+
+def predict_frame(id_: str, input_: dict[str, Any]) -> bytes:
+    """Return the frame that asks for a prediction; raises FrameError when it is too large."""
+    return encode_frame(_encoder.encode({"kind": "predict", "id": id_, "input": input_}))
+
+
+def stop_frame() -> bytes:
+    """Return the frame that asks the worker to end."""
+    return encode_frame(_encoder.encode({"kind": "stop"}))

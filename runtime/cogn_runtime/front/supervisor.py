@@ -1,0 +1,274 @@
+"""Keeps a worker running, knows how it is, and gives it one prediction at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import anyio
+import msgspec
+
+from cogn_runtime.frames import FrameError
+from cogn_runtime.front.logs import LineSplitter, LogBuffer, timestamp
+from cogn_runtime.front.messages import (
+    Failed,
+    Loaded,
+    Message,
+    Ready,
+    SetupFailed,
+    Succeeded,
+    predict_frame,
+)
+from cogn_runtime.front.process import WorkerProcess, describe_exit
+from cogn_runtime.schema import Signature
+
+__all__ = ["BusyError", "Job", "NotReadyError", "Setup", "Status", "Supervisor", "restart_delay"]
+
+Status = Literal["STARTING", "READY", "BUSY", "SETUP_FAILED"]
+
+_FIRST_DELAY = 0.5
+_LONGEST_DELAY = 30.0
+_EXIT_GRACE = 1.0
+_CLOSE_GRACE = 5.0
+_LAST_LINES = 10
+
+_log = logging.getLogger("cogn.worker")
+_model_log = logging.getLogger("cogn.model")
+
+
+class NotReadyError(Exception):
+    """Raised when a prediction is asked for and no worker is ready."""
+
+
+class BusyError(Exception):
+    """Raised when a prediction is asked for while another one runs."""
+
+
+class _ProtocolError(Exception):
+    """Raised when the worker says something at the wrong time."""
+
+
+@dataclass
+class Setup:
+    """One time that the model was set up, or tried to be; times are RFC 3339."""
+
+    started_at: str = field(default_factory=timestamp)
+    completed_at: str | None = None
+    status: Literal["starting", "succeeded", "failed"] = "starting"
+    logs: LogBuffer = field(default_factory=LogBuffer)
+
+
+class Job:
+    """A prediction that holds the slot; `seconds` is how long the model took."""
+
+    def __init__(self, id_: str) -> None:
+        self.id = id_
+        self.logs = LogBuffer()
+        self.seconds = 0.0
+        self._answer: Succeeded | Failed | None = None
+        self._answered = anyio.Event()
+
+    def finish(self, answer: Succeeded | Failed) -> None:
+        """Give the prediction its answer; what comes after the first one is ignored."""
+        if self._answer is None:
+            self._answer = answer
+            self._answered.set()
+
+    async def answer(self) -> Succeeded | Failed:
+        """Wait for the answer."""
+        await self._answered.wait()
+        assert self._answer is not None
+        return self._answer
+
+
+class Supervisor:
+    """Runs workers for the model at `reference`, one after the other.
+
+    When the first worker cannot set the model up, or takes longer than `setup_timeout` seconds,
+    that is final: `SETUP_FAILED`. A worker that dies later fails the prediction it was making and
+    another one is started after `restart_delay`, as often as it takes.
+    """
+
+    def __init__(self, reference: str, setup_timeout: float | None) -> None:
+        self._reference = reference
+        self._setup_timeout = setup_timeout
+        self._phase: Literal["STARTING", "READY", "SETUP_FAILED"] = "STARTING"
+        self._job: Job | None = None
+        self._worker: WorkerProcess | None = None
+        self._fault: str | None = None
+        self._lines = LineSplitter()
+        self._deaths = 0
+        self._was_ready = False
+        self.setup = Setup()
+        self.signature: Signature | None = None
+
+    @property
+    def status(self) -> Status:
+        """How the model is, in the words of Cog's health check."""
+        if self._phase == "READY" and self._job is not None:
+            return "BUSY"
+        return self._phase
+
+    async def run(self) -> None:
+        """Keep a worker running; returns when the first setup failed, else when cancelled."""
+        while True:
+            await self._live()
+            if not self._was_ready:
+                return
+            self._deaths += 1
+            delay = restart_delay(self._deaths)
+            _log.warning("starting a new worker in %g s", delay)
+            await anyio.sleep(delay)
+            if self._phase == "SETUP_FAILED":
+                self._begin_setup()
+
+    @contextlib.contextmanager
+    def slot(self, id_: str) -> Iterator[Job]:
+        """Hold the model for one prediction; raises NotReadyError or BusyError."""
+        if self._phase != "READY":
+            raise NotReadyError
+        if self._job is not None:
+            raise BusyError
+        self._job = job = Job(id_)
+        try:
+            yield job
+        finally:
+            self._job = None
+
+    async def predict(self, job: Job, inputs: dict[str, Any]) -> Succeeded | Failed:
+        """Return the model's answer to `inputs`, for a job that holds the slot."""
+        worker = self._worker
+        if worker is None or self._phase != "READY":
+            return Failed(id=job.id, error="the worker died before the prediction began")
+        worker.drain_output()
+        started = time.perf_counter()
+        try:
+            frame = predict_frame(job.id, inputs)
+        except FrameError as error:
+            return Failed(id=job.id, error=f"the input is too large: {error}")
+        await worker.send(frame)
+        answer = await job.answer()
+        job.seconds = time.perf_counter() - started
+        return answer
+
+    async def _live(self) -> None:
+        """Run one worker from its start to its end."""
+        self._fault = None
+        try:
+            worker = await WorkerProcess.start(self._reference, self._take_output)
+        except OSError as error:
+            self._fail_setup(f"the worker cannot be started: {error}")
+            return
+        self._worker = worker
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(worker.relay_output)
+                tasks.start_soon(self._limit_setup, worker)
+                heard_all = anyio.Event()
+                tasks.start_soon(self._listen, worker, heard_all)
+                code = await worker.wait()
+                worker.kill()  # the processes it has left behind
+                with anyio.move_on_after(_EXIT_GRACE):
+                    await heard_all.wait()
+                tasks.cancel_scope.cancel()
+        finally:
+            idle = self._phase == "READY" and self._job is None
+            self._worker = None
+            await worker.close(_CLOSE_GRACE if idle else 0)
+        self._bury(self._fault or describe_exit(code))
+
+    async def _listen(self, worker: WorkerProcess, heard_all: anyio.Event) -> None:
+        try:
+            async for message in worker.messages():
+                worker.drain_output()
+                self._handle(message)
+        except (FrameError, msgspec.DecodeError, _ProtocolError) as error:
+            self._fault = f"it broke the protocol: {error}"
+            worker.kill()
+        heard_all.set()
+        with anyio.move_on_after(_EXIT_GRACE) as patience:
+            await worker.wait()
+        if patience.cancelled_caught:
+            self._fault = self._fault or "it closed its connection to the server"
+            worker.kill()
+
+    async def _limit_setup(self, worker: WorkerProcess) -> None:
+        if self._setup_timeout is None:
+            return
+        await anyio.sleep(self._setup_timeout)
+        if self._phase == "STARTING":
+            self._fault = f"setup timed out after {self._setup_timeout:g} s"
+            worker.kill()
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Loaded(signature):
+                try:
+                    self.signature = Signature.from_json(signature)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise _ProtocolError(f"unreadable signature: {error}") from error
+            case Ready() if self._phase == "STARTING" and self.signature is not None:
+                self._end_setup("succeeded")
+                self._phase = "READY"
+                self._was_ready = True
+                _log.info("the model is ready")
+            case SetupFailed(error) if self._phase == "STARTING":
+                self._fail_setup(error)
+            case Succeeded(id_) | Failed(id_) if self._job is not None and self._job.id == id_:
+                self._deaths = 0
+                self._job.finish(message)
+            case _:
+                raise _ProtocolError(f"unexpected {type(message).__name__}")
+
+    def _bury(self, reason: str) -> None:
+        """Take note that the worker is gone."""
+        for line in self._lines.end():
+            _model_log.info("%s", line)
+        if self._phase == "SETUP_FAILED":
+            return
+        _log.error("the worker died: %s", reason)
+        if self._phase == "STARTING":
+            self._fail_setup(f"the worker died: {reason}")
+            return
+        self._begin_setup()
+        self.setup.logs.write(f"The worker died: {reason}. Another one is started.\n")
+        if self._job is not None:
+            last = self._job.logs.last_lines(_LAST_LINES)
+            error = f"Worker crashed: {reason}" + (f"; its last output:\n{last}" if last else "")
+            self._job.finish(Failed(id=self._job.id, error=error))
+
+    def _begin_setup(self) -> None:
+        self._phase = "STARTING"
+        self.setup = Setup()
+
+    def _fail_setup(self, error: str) -> None:
+        _log.error("setup failed: %s", error)
+        self.setup.logs.write(f"Setup failed: {error}\n")
+        self._end_setup("failed")
+        self._phase = "SETUP_FAILED"
+
+    def _end_setup(self, status: Literal["succeeded", "failed"]) -> None:
+        self.setup.status = status
+        self.setup.completed_at = timestamp()
+
+    def _take_output(self, data: bytes) -> None:
+        text, lines = self._lines.feed(data)
+        if self._phase == "STARTING":
+            self.setup.logs.write(text)
+        elif self._job is not None:
+            self._job.logs.write(text)
+        for line in lines:
+            _model_log.info("%s", line)
+
+
+def restart_delay(deaths: int) -> float:
+    """Return how many seconds to wait before a worker is started again.
+
+    `deaths` counts the workers that died since the last prediction was answered; the delay
+    doubles with each, from half a second to half a minute.
+    """
+    return min(_FIRST_DELAY * 2.0 ** min(deaths - 1, 16), _LONGEST_DELAY)

@@ -1,0 +1,1 @@
+"""The process that runs the model: standard library and `cog` only, in the model's environment."""

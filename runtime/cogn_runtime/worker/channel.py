@@ -1,0 +1,76 @@
+"""The worker's end of the socket to the front."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from cogn_runtime.frames import FrameDecoder, encode_frame
+
+__all__ = ["Channel"]
+
+_CHUNK_BYTES = 256 * 1024
+
+
+class Channel:
+    """Sends messages, and receives requests on a thread of its own.
+
+    The thread is there to notice the end of the front while the model computes: the worker and
+    all processes the model started, which are one process group, are then killed.
+    """
+
+    def __init__(self, fd: int) -> None:
+        os.set_inheritable(fd, False)
+        self._socket = socket.socket(fileno=fd)
+        self._requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._receive, name="cogn-channel", daemon=True).start()
+
+    def send(self, kind: str, **members: object) -> None:
+        """Send one message; raises ValueError, TypeError or FrameError for what is no message."""
+        self.send_encoded(encode_message(kind, **members))
+
+    def send_encoded(self, frame: bytes) -> None:
+        """Send a frame that `encode_message` made."""
+        self._socket.sendall(frame)
+
+    def requests(self) -> Iterator[dict[str, Any]]:
+        """Yield the front's requests until it says stop."""
+        while (request := self._requests.get()) is not None:
+            yield request
+
+    def _receive(self) -> None:
+        decoder = FrameDecoder()
+        while True:
+            try:
+                data = self._socket.recv(_CHUNK_BYTES)
+            except ConnectionError:
+                data = b""
+            if not data:
+                os.killpg(os.getpgrp(), signal.SIGKILL)
+            for payload in decoder.feed(data):
+                message = json.loads(payload)
+                if message["kind"] == "stop":
+                    self._requests.put(None)
+                    return
+                self._requests.put(message)
+
+
+def encode_message(kind: str, **members: object) -> bytes:
+    """Return the frame of a message, its keys sorted.
+
+    Raises TypeError or ValueError when a member is not JSON, FrameError when it is too large.
+    """
+    text = json.dumps(
+        {"kind": kind, **members},
+        ensure_ascii=False,
+        allow_nan=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return encode_frame(text.encode())

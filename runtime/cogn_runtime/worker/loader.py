@@ -1,0 +1,91 @@
+"""Finds the model: `predict.py:Predictor` -> an object with `setup()` and the function to run."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cogn_runtime.schema import Signature
+from cogn_runtime.schema.live import signature_of
+
+__all__ = ["LoadError", "Model", "load"]
+
+
+class LoadError(Exception):
+    """Raised when there is no model at the reference, or none that can be run."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: `run` makes a prediction, `setup` comes first, once."""
+
+    signature: Signature
+    run: Callable[..., Any]
+    setup: Callable[[], object]
+
+
+def load(reference: str) -> Model:
+    """Return the model at `reference`, `file.py:Class` or `file.py:function`.
+
+    The file is relative to the current directory, which has to be on `sys.path`.
+    Raises LoadError, SignatureError, and whatever the module itself raises when it is imported.
+    """
+    file, _, name = reference.partition(":")
+    if not file or not name:
+        raise LoadError(f"{reference!r} does not name a model; write it as predict.py:Predictor")
+    target = getattr(_import_file(pathlib.Path(file)), name, None)
+    if target is None:
+        raise LoadError(f"{file} defines nothing called {name}")
+    if inspect.isclass(target):
+        model = target()
+        attribute = _run_attribute(target)
+        run, title = getattr(model, attribute), f"{name}.{attribute}"
+        setup = _setup_of(model)
+    elif callable(target):
+        run, title = target, name
+        setup = _nothing
+    else:
+        raise LoadError(f"{name} in {file} is neither a class nor a function")
+    for function in (run, setup):
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise LoadError(f"async functions are not supported yet: {function.__qualname__}")
+    return Model(signature_of(run, title), run, setup)
+
+
+def _import_file(file: pathlib.Path) -> object:
+    """Import `file` as a module of its name, so that pickles of its classes find it again."""
+    name = file.stem
+    spec = importlib.util.spec_from_file_location(name, file.absolute())
+    if spec is None or spec.loader is None or not file.is_file():
+        raise LoadError(f"there is no Python file {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _run_attribute(cls: type) -> str:
+    for attribute in ("run", "predict"):
+        if callable(getattr(cls, attribute, None)):
+            return attribute
+    raise LoadError(f"{cls.__name__} must define run() or predict()")
+
+
+def _setup_of(model: object) -> Callable[[], object]:
+    """Return the model's `setup()`; one that takes weights is told that there are none."""
+    setup: Callable[..., object] = getattr(model, "setup", _nothing)
+    if "weights" not in inspect.signature(setup).parameters:
+        return setup
+    if os.environ.get("COG_WEIGHTS"):
+        raise LoadError("COG_WEIGHTS is not supported yet; unset it and load weights in setup()")
+    return lambda: setup(weights=None)
+
+
+def _nothing() -> None:
+    pass

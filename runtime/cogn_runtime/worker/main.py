@@ -1,0 +1,103 @@
+"""The life of a worker: load the model, set it up, make predictions one at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import io
+import os
+import pathlib
+import sys
+import traceback
+from typing import Any
+
+from cogn_runtime.frames import FrameError
+from cogn_runtime.schema import SignatureError
+from cogn_runtime.worker.channel import Channel, encode_message
+from cogn_runtime.worker.inputs import python_inputs
+from cogn_runtime.worker.loader import LoadError, Model, load
+from cogn_runtime.worker.outputs import json_output
+
+__all__ = ["main"]
+
+_NOT_THE_MODEL = (str(pathlib.Path(__file__).parent.parent), "<frozen importlib")
+
+
+def main(fd: int, reference: str) -> None:
+    """Serve the front at the other end of the socket `fd` until it says stop."""
+    _prepare_process()
+    channel = Channel(fd)
+    # A model may call sys.exit() or interrupt itself anywhere: that fails what it was doing and
+    # not the worker, hence BaseException here and below.
+    try:
+        model = load(reference)
+        channel.send("loaded", signature=model.signature.to_json())
+        model.setup()
+    except BaseException as error:  # noqa: BLE001
+        _print_traceback(error)
+        _flush()
+        channel.send("setup_failed", error=_describe(error))
+        return
+    _flush()
+    channel.send("ready")
+    for request in channel.requests():
+        answer = _predict(model, request["id"], request["input"])
+        _flush()
+        channel.send_encoded(answer)
+
+
+def _prepare_process() -> None:
+    """Make this process look to the model like a plain `python` started in its directory."""
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - sys.path holds strings
+    sys.argv[1:] = []
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    faulthandler.enable()
+
+
+def _predict(model: Model, id_: str, given: dict[str, Any]) -> bytes:
+    """Return the frame that answers one request."""
+    try:
+        with contextlib.ExitStack() as resources:
+            arguments = python_inputs(model.signature, given, resources)
+            result = model.run(**arguments)
+            output, files = json_output(result)
+    except BaseException as error:  # noqa: BLE001
+        _print_traceback(error)
+        return encode_message("failed", id=id_, error=_describe(error))
+    try:
+        return encode_message("succeeded", id=id_, output=output, files=files)
+    except (TypeError, ValueError, RecursionError, FrameError) as error:
+        return encode_message("failed", id=id_, error=f"cannot send the output: {error}")
+
+
+def _describe(error: BaseException) -> str:
+    """Return type and message of an exception, as text that can be sent."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the model's exceptions may be broken too
+        return name
+    if isinstance(error, LoadError | SignatureError):
+        return text
+    shown = f"{name}: {text}" if text else name
+    return shown.encode(errors="backslashreplace").decode()
+
+
+def _print_traceback(error: BaseException) -> None:
+    """Print `error` as Python would, from the model's own code on."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_NOT_THE_MODEL):
+        trace = trace.tb_next
+    lines = traceback.format_exception(type(error), error, trace)
+    _flush()
+    with contextlib.suppress(OSError):  # written past sys.stderr, which may be closed or replaced
+        os.write(2, "".join(lines).encode(errors="backslashreplace"))
+
+
+def _flush() -> None:
+    """Hand over what was printed; the model may have closed or replaced the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()

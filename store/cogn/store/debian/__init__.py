@@ -1,0 +1,36 @@
+"""Debian archives: mirrors, verified releases, package indexes and packages by hash."""
+
+from cogn.store.debian.archive import (
+    LockedArchive,
+    LockedDeb,
+    OpenSuite,
+    Suite,
+    can_fetch,
+    fetch_debs,
+    open_suite,
+)
+from cogn.store.debian.keys import archive_keys
+from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors, snapshot_root
+from cogn.store.debian.packages import Package, Relation, parse_packages, parse_relations
+from cogn.store.debian.release import IndexFile, Release, read_release
+
+__all__ = [
+    "MIRROR_VARIABLES",
+    "IndexFile",
+    "LockedArchive",
+    "LockedDeb",
+    "Mirrors",
+    "OpenSuite",
+    "Package",
+    "Relation",
+    "Release",
+    "Suite",
+    "archive_keys",
+    "can_fetch",
+    "fetch_debs",
+    "open_suite",
+    "parse_packages",
+    "parse_relations",
+    "read_release",
+    "snapshot_root",
+]

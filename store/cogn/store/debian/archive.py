@@ -1,0 +1,266 @@
+"""Suites of a Debian archive: opened under their signature, and the packages that a lock names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from cogn.store.debian.keys import archive_keys
+from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors, snapshot_root
+from cogn.store.debian.packages import Package, load_packages
+from cogn.store.debian.release import Release, read_release
+from cogn.store.errors import ArchiveError, DownloadError, StoreError
+from cogn.store.http import Fetcher, plain_url
+
+__all__ = [
+    "LockedArchive",
+    "LockedDeb",
+    "OpenSuite",
+    "Suite",
+    "can_fetch",
+    "fetch_debs",
+    "open_suite",
+]
+
+_LARGEST_INRELEASE = 4 << 20
+_PARALLEL = 16
+_PARALLEL_ON_SNAPSHOT = 2
+_SNAPSHOT_PART = re.compile(r"/\d{8}T\d{6}Z(/|$)")
+
+
+class LockedArchive(Protocol):
+    """What a lock says about an archive."""
+
+    @property
+    def name(self) -> str:
+        """The archive's name, such as ``debian-security``."""
+
+    @property
+    def snapshot(self) -> str:
+        """The date of its InRelease file, such as ``20260912T075541Z``."""
+
+
+class LockedDeb(Protocol):
+    """What a lock says about one package."""
+
+    @property
+    def name(self) -> str:
+        """The package's name."""
+
+    @property
+    def version(self) -> str:
+        """The package's version."""
+
+    @property
+    def archive(self) -> str:
+        """The name of the archive that holds it."""
+
+    @property
+    def path(self) -> str:
+        """Its path below the archive's root."""
+
+    @property
+    def sha256(self) -> str:
+        """Its hash, in hex."""
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite to open: the archive's name, the suite's code name and the components to read."""
+
+    archive: str
+    name: str
+    components: tuple[str, ...] = ("main",)
+
+    def __str__(self) -> str:
+        """Return the words that messages use for it."""
+        return f"the archive `{self.archive}`, suite `{self.name}`"
+
+
+class OpenSuite:
+    """A suite whose InRelease file was verified. Its indexes are fetched when asked for."""
+
+    def __init__(self, suite: Suite, release: Release, root: str, fetcher: Fetcher) -> None:
+        self.suite = suite
+        self.release = release
+        self._root = root
+        self._fetcher = fetcher
+
+    async def packages(self, architecture: str) -> tuple[Package, ...]:
+        """Return the packages of the suite's components for an architecture, ``all`` included.
+
+        Raises `ArchiveError` when the suite has no such index, `DownloadError` when it cannot be
+        had.
+        """
+        found: list[Package] = []
+        for component in self.suite.components:
+            path = f"{component}/binary-{architecture}/Packages.xz"
+            index = self.release.files.get(path)
+            if index is None:
+                raise ArchiveError(f"{self.suite} has no index `{path}`")
+            directory = f"{self._root}/dists/{self.suite.name}"
+            urls = [f"{directory}/{path}"]
+            if self.release.acquire_by_hash:
+                parent = path.rpartition("/")[0]
+                urls.insert(0, f"{directory}/{parent}/by-hash/SHA256/{index.sha256}")
+            file = await self._fetcher.download(
+                urls, sha256=index.sha256, size=index.size, name=f"{self.suite.name} {path}"
+            )
+            found += await anyio.to_thread.run_sync(
+                load_packages, file, index.sha256, self._fetcher.cache
+            )
+        return tuple(found)
+
+
+async def open_suite(suite: Suite, *, fetcher: Fetcher, mirrors: Mirrors) -> OpenSuite:
+    """Return `suite` from the first mirror that has it, or else as the snapshot service has it now.
+
+    Raises `DownloadError` when no place gives its InRelease file, and `ArchiveError` when one
+    gives a file that is forged, about another suite or out of date.
+    """
+    failures = []
+    for root in (*mirrors.of(suite.archive), snapshot_root(suite.archive)):
+        url = f"{root}/dists/{suite.name}/InRelease"
+        try:
+            content = await fetcher.get(url, limit=_LARGEST_INRELEASE)
+        except DownloadError as error:
+            failures.append(error.message)
+            continue
+        release = read_release(content, name=str(suite), keys=archive_keys())
+        _check(suite, release, root)
+        return OpenSuite(suite, release, root, fetcher)
+    msg = "\n  ".join([f"cannot reach {suite}", *failures])
+    raise DownloadError(msg, hint=_mirror_hint(suite.archive))
+
+
+async def fetch_debs(
+    debs: Sequence[LockedDeb],
+    archives: Iterable[LockedArchive],
+    *,
+    fetcher: Fetcher,
+    mirrors: Mirrors,
+) -> list[Path]:
+    """Return the cached files of `debs`, in order, fetching those that are missing.
+
+    The snapshot service is asked for what no mirror has, gently: it limits the rate of requests.
+    Raises `ArchiveError`, naming the packages, when no place has them any more, and `HashError`
+    when a place gives other bytes.
+    """
+    places = _Places(mirrors, archives)
+    missing = await _download(debs, places.mirrors, fetcher, parallel=_PARALLEL)
+    # One package first: where the service is out of reach, it is not asked for every package.
+    gone = await _download(missing[:1], places.snapshot, fetcher, parallel=1)
+    if not gone:
+        rest = missing[1:]
+        gone = await _download(rest, places.snapshot, fetcher, parallel=_PARALLEL_ON_SNAPSHOT)
+    if gone:
+        missing = [deb for deb in missing if fetcher.cache.find(deb.sha256) is None]
+        raise _gone_error(missing, places)
+    return [fetcher.cache.path(deb.sha256) for deb in debs]
+
+
+async def can_fetch(
+    deb: LockedDeb, archives: Iterable[LockedArchive], *, fetcher: Fetcher, mirrors: Mirrors
+) -> bool:
+    """Tell whether some place still offers a file of the path and size of `deb`."""
+    places = _Places(mirrors, archives)
+    for url in [*places.mirrors(deb), *places.snapshot(deb)]:
+        try:
+            if await fetcher.content_length(url) == deb.size:
+                return True
+        except DownloadError:
+            continue
+    return False
+
+
+class _Places:
+    """The URLs that a locked package may have."""
+
+    def __init__(self, mirrors: Mirrors, archives: Iterable[LockedArchive]) -> None:
+        self._mirrors = mirrors
+        self._snapshots = {archive.name: archive.snapshot for archive in archives}
+
+    def mirrors(self, deb: LockedDeb) -> list[str]:
+        return [f"{root}/{deb.path}" for root in self._mirrors.of(deb.archive)]
+
+    def snapshot(self, deb: LockedDeb) -> list[str]:
+        root = snapshot_root(deb.archive, self._snapshots.get(deb.archive))
+        return [f"{root}/{deb.path}"]
+
+
+async def _download(
+    debs: Sequence[LockedDeb],
+    places: Callable[[LockedDeb], list[str]],
+    fetcher: Fetcher,
+    *,
+    parallel: int,
+) -> list[LockedDeb]:
+    """Fetch `debs` and return those that none of their places gives."""
+    missing: set[str] = set()
+    failures: list[StoreError] = []
+    limiter = anyio.CapacityLimiter(parallel)
+
+    async def download(deb: LockedDeb) -> None:
+        name = f"{deb.name} {deb.version}"
+        async with limiter:
+            try:
+                await fetcher.download(places(deb), sha256=deb.sha256, size=deb.size, name=name)
+            except StoreError as error:
+                if type(error) is DownloadError:
+                    missing.add(deb.sha256)
+                else:
+                    failures.append(error)
+
+    async with anyio.create_task_group() as group:
+        for deb in debs:
+            group.start_soon(download, deb)
+    if failures:
+        raise failures[0]
+    return [deb for deb in debs if deb.sha256 in missing]
+
+
+def _check(suite: Suite, release: Release, root: str) -> None:
+    """Refuse a release of another suite, and one that is too old to be trusted."""
+    if suite.name not in {release.codename, release.suite}:
+        msg = f"`{plain_url(root)}` answers with the suite `{release.codename}` for {suite}"
+        raise ArchiveError(msg, hint=_mirror_hint(suite.archive))
+    # The place of a snapshot says itself that it is old.
+    if release.valid_until is None or _SNAPSHOT_PART.search(root):
+        return
+    if release.valid_until < datetime.now(UTC):
+        msg = (
+            f"`{plain_url(root)}` is out of date: its release of {suite} was valid until "
+            f"{release.valid_until:%Y-%m-%d %H:%M} UTC"
+        )
+        raise ArchiveError(msg, hint=f"check the clock, or {_mirror_hint(suite.archive)}")
+
+
+def _gone_error(debs: Sequence[LockedDeb], places: _Places) -> ArchiveError:
+    names = ", ".join(f"{deb.name} {deb.version}" for deb in debs)
+    tried = [
+        plain_url(url).removesuffix(f"/{debs[0].path}")
+        for url in [*places.mirrors(debs[0]), *places.snapshot(debs[0])]
+    ]
+    msg = "\n  ".join([f"no archive gives these packages of the lock: {names}; tried", *tried])
+    hint = (
+        "archives drop versions that were superseded: `cogn lock --upgrade` locks today's versions;"
+        f" to keep the lock, {_mirror_hint(debs[0].archive)} that keeps old versions, or copy the "
+        "cache from a machine that has them"
+    )
+    return ArchiveError(msg, hint=hint)
+
+
+def _mirror_hint(archive: str) -> str:
+    variable = MIRROR_VARIABLES.get(archive)
+    return "configure a mirror" if variable is None else f"set {variable} to a mirror"

@@ -1,0 +1,158 @@
+"""Packages indexes: the binary packages of one component and architecture of a suite.
+
+The fields and the relations between packages are those of Debian policy, chapters 5 and 7.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+from debian.debian_support import NativeVersion
+
+from cogn.store.cache import Cache
+from cogn.store.errors import ArchiveError
+
+__all__ = ["Package", "Relation", "load_packages", "parse_packages", "parse_relations"]
+
+_NOTE = "debian-packages-1"
+"""The kind of the cached notes; the number changes with the fields of `Package`."""
+
+_RELATION = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9.+-]*)"
+    r"(?::(?P<qualifier>[a-z0-9-]+))?"
+    r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>)\s*(?P<version>[^\s()]+)\s*\))?"
+)
+
+
+class Package(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """One binary package as an index describes it."""
+
+    name: str
+    version: str
+    architecture: str
+    path: str
+    """``Filename``: the path below the archive's root."""
+    sha256: str
+    size: int
+    essential: bool = False
+    priority: str = ""
+    multi_arch: str = ""
+    depends: str = ""
+    pre_depends: str = ""
+    provides: str = ""
+    conflicts: str = ""
+    breaks: str = ""
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """One alternative of a relation field: a name and, if given, what its version must be."""
+
+    name: str
+    qualifier: str | None
+    """What follows a colon: ``any``, ``native`` or an architecture."""
+    operator: str | None
+    version: str | None
+
+    def __str__(self) -> str:
+        """Return the relation as it is written in a control file."""
+        name = self.name if self.qualifier is None else f"{self.name}:{self.qualifier}"
+        return name if self.operator is None else f"{name} ({self.operator} {self.version})"
+
+    def admits(self, version: str) -> bool:
+        """Tell whether a package of that version meets the relation's condition."""
+        if self.operator is None or self.version is None:
+            return True
+        have, want = NativeVersion(version), NativeVersion(self.version)
+        match self.operator:
+            case "<<":
+                return have < want
+            case "<=":
+                return have <= want
+            case "=":
+                return have == want
+            case ">=":
+                return have >= want
+            case _:
+                return have > want
+
+
+@lru_cache(maxsize=4096)
+def parse_relations(field: str) -> tuple[tuple[Relation, ...], ...]:
+    """Return the relations of a field: all must hold, each by one of its alternatives.
+
+    Raises `ArchiveError` for a field that breaks the syntax of Debian policy 7.1.
+    """
+    return tuple(
+        tuple(_relation(alternative, field) for alternative in group.split("|"))
+        for group in field.split(",")
+        if group.strip()
+    )
+
+
+def load_packages(file: Path, sha256: str, cache: Cache) -> tuple[Package, ...]:
+    """Return the packages of an xz-compressed index with that hash.
+
+    An index is parsed once; later calls read a note of the cache. Raises `ArchiveError` for an
+    index that is malformed.
+    """
+    if (note := cache.note(_NOTE, sha256)) is not None:
+        return msgspec.json.decode(note, type=tuple[Package, ...])
+    try:
+        text = lzma.decompress(file.read_bytes(), format=lzma.FORMAT_XZ).decode()
+    except (lzma.LZMAError, UnicodeDecodeError) as error:
+        raise ArchiveError(f"the index of packages {sha256} is damaged: {error}") from error
+    packages = tuple(parse_packages(text))
+    cache.set_note(_NOTE, sha256, packages)
+    return packages
+
+
+def parse_packages(text: str) -> Iterator[Package]:
+    """Yield the packages of an uncompressed index; raises `ArchiveError`."""
+    unfolded = text.replace("\n ", " ").replace("\n\t", " ")
+    for stanza in unfolded.split("\n\n"):
+        fields = {
+            key: value.strip()
+            for key, colon, value in (line.partition(":") for line in stanza.split("\n"))
+            if colon
+        }
+        if fields:
+            yield _package(fields)
+
+
+def _package(fields: Mapping[str, str]) -> Package:
+    optional = fields.get
+    try:
+        return Package(
+            name=fields["Package"],
+            version=fields["Version"],
+            architecture=fields["Architecture"],
+            path=fields["Filename"],
+            sha256=fields["SHA256"],
+            size=int(fields["Size"]),
+            essential=optional("Essential") == "yes",
+            priority=optional("Priority", ""),
+            multi_arch=optional("Multi-Arch", ""),
+            depends=optional("Depends", ""),
+            pre_depends=optional("Pre-Depends", ""),
+            provides=optional("Provides", ""),
+            conflicts=optional("Conflicts", ""),
+            breaks=optional("Breaks", ""),
+        )
+    except KeyError as error:
+        msg = f"a package of the index ({optional('Package', 'unnamed')}) has no field {error}"
+        raise ArchiveError(msg) from error
+    except ValueError as error:
+        msg = f"`{optional('Package')}` has a size in the index that is no number"
+        raise ArchiveError(msg) from error
+
+
+def _relation(text: str, field: str) -> Relation:
+    match = _RELATION.fullmatch(text.strip())
+    if match is None:
+        raise ArchiveError(f"`{text.strip()}` in `{field}` is not a relation between packages")
+    return Relation(match["name"], match["qualifier"], match["operator"], match["version"])
