@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cogn.cli.output import show_error
 from cogn.report import CognError
+
+if TYPE_CHECKING:
+    from cogn.lockfiles import Platform
 
 __all__ = ["assemble", "cogn", "lock", "main"]
 
@@ -34,7 +38,7 @@ def cogn() -> None:
     type=click.Choice(["linux/amd64", "linux/arm64"]),
     help="The platform of the image.  [default: the lock's, else linux/amd64]",
 )
-def lock(directory: Path, *, upgrade: bool, platform: str | None) -> None:
+def lock(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
     """Pin all that the image of the model in DIR will contain, in `cogn.lock`."""
     from cogn.cli.lock import run
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["PlainReporter", "TerminalReporter", "make_reporter", "say", "show_error"]
 
 
+_WORTH_A_LINE = 1_000_000
+
+
 def say(message: str) -> None:
     """Write a line to stderr."""
     click.echo(message, err=True, color=None if _has_color() else False)
@@ -59,11 +62,14 @@ def make_reporter() -> Iterator[Reporter]:
 
 
 class PlainReporter(Reporter):
-    """Writes a line as each task begins, for logs and pipes."""
+    """Writes a line as each task begins that is not over at once, for logs and pipes."""
 
     def task(self, verb: str, name: str, total: int | None = None) -> Task:
         """Return a task that says nothing more."""
-        say(f"{verb} {name}" + (f" ({_size(total)})" if total is not None else ""))
+        if total is None:
+            say(f"{verb} {name}")
+        elif total >= _WORTH_A_LINE:
+            say(f"{verb} {name} ({total / 1e6:.1f} MB)")
         return Task()
 
     def note(self, message: str) -> None:
@@ -127,12 +133,6 @@ class _Bar(Task):
 
 def _warning(message: str, hint: str | None) -> str:
     return f"warning: {message}" + (f"\n  hint: {hint}" if hint else "")
-
-
-def _size(size: int) -> str:
-    if size < 1_000_000:
-        return f"{size / 1_000:.1f} kB"
-    return f"{size / 1_000_000:.1f} MB"
 
 
 def _has_color() -> bool:

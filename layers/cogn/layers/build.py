@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -12,14 +13,14 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from cogn.layers.deb import package_entries
-from cogn.layers.entry import Entry
+from cogn.layers.entry import Bytes, Entry
 from cogn.layers.errors import SealError
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
 from cogn.layers.install import installed
 from cogn.layers.layer import Layer, write
 from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter
@@ -90,7 +91,7 @@ class Builder:
 
     async def add(self, name: str, entries: Sequence[Entry], architecture: str) -> Layer:
         """Build a layer that has no recipe, such as the source's, and return it."""
-        return await self._threaded(name, lambda: entries, architecture)
+        return await self._threaded(name, nullcontext(entries), architecture)
 
     def _known(self, recipe: Recipe) -> Layer | None:
         digest = digest_of(recipe)
@@ -109,12 +110,7 @@ class Builder:
 
         async def build(recipe: Recipe) -> None:
             digest = digest_of(recipe)
-            with tempfile.TemporaryDirectory(prefix="cogn-") as scratch:
-                layer = await self._threaded(
-                    recipe.name,
-                    lambda: _entries(recipe, files, Path(scratch)),
-                    recipe.architecture,
-                )
+            layer = await self._threaded(recipe.name, _entries(recipe, files), recipe.architecture)
             sealed = self._sealed.get(digest)
             if sealed is not None and sealed != layer:
                 raise SealError(
@@ -131,19 +127,20 @@ class Builder:
         return built
 
     async def _threaded(
-        self, name: str, entries: Callable[[], Iterable[Entry]], architecture: str
+        self, name: str, entries: AbstractContextManager[Iterable[Entry]], architecture: str
     ) -> Layer:
         def run() -> Layer:
             with (
                 self._reporter.task("Building", name) as task,
                 self._cache.blob(what=name) as blob,
+                entries as given,
             ):
 
                 def out(data: bytes) -> None:
                     blob.write(data)
                     task.advance(len(data))
 
-                diff_id = write(entries(), debian_facts(architecture), out)
+                diff_id = write(given, debian_facts(architecture), out)
             return Layer(diff_id=diff_id, digest=f"sha256:{blob.sha256}", size=blob.size)
 
         return await anyio.to_thread.run_sync(run, limiter=self._building)
@@ -163,22 +160,31 @@ def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, 
     )
 
 
-def _entries(recipe: Recipe, files: Mapping[str, Path], scratch: Path) -> list[Entry]:
-    match recipe:
-        case PackagesRecipe():
-            facts = debian_facts(recipe.architecture)
-            debs = [(deb, files[deb.sha256]) for deb in recipe.debs]
-            entries = package_entries(debs, facts, scratch)
-            if recipe.is_base:
-                facts.verify(entries)
-            return entries
-        case WheelsRecipe():
-            entries = [Entry.directory(recipe.prefix)]
-            for wheel in recipe.wheels:
-                entries += installed(WheelFile(files[wheel.sha256], wheel.file), recipe.prefix)
-            return entries + [Entry.symlink(path, target) for path, target in recipe.links]
-        case FixupRecipe():
-            return fixup_entries([(deb, files[deb.sha256]) for deb in recipe.debs], recipe.site)
+@contextmanager
+def _entries(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[list[Entry]]:
+    """Give the entries of a recipe's layer; what they need on disk is there until the end."""
+    facts = debian_facts(recipe.architecture)
+    with tempfile.TemporaryDirectory(prefix="cogn-") as directory:
+        scratch = Path(directory)
+        match recipe:
+            case PackagesRecipe():
+                with unpacked_debs(_with_files(recipe.debs, files), facts, scratch) as entries:
+                    if recipe.is_base:
+                        facts.verify(entries)
+                    yield entries
+            case WheelsRecipe():
+                entries = [Entry.directory(recipe.prefix)]
+                for wheel, file in _with_files(recipe.wheels, files):
+                    entries += installed(WheelFile(file, wheel.file), recipe.prefix)
+                yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
+            case FixupRecipe():
+                entries = fixup_entries(_with_files(recipe.debs, files), facts, scratch)
+                line = f"import site; site.addsitedir('/{recipe.site}')\n"
+                yield [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))]
+
+
+def _with_files(inputs: Sequence[_Input], files: Mapping[str, Path]) -> list[tuple[_Input, Path]]:
+    return [(each, files[each.sha256]) for each in inputs]
 
 
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:

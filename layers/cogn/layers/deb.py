@@ -8,32 +8,29 @@ import lzma
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 from debian.deb822 import Deb822
 
+from cogn.layers.content import read_all
 from cogn.layers.entry import Bytes, Content, Entry, Kind, Slice, check_path
 from cogn.layers.errors import DebError
 
 __all__ = ["ControlFile", "DebFile", "open_deb"]
 
+_COMPRESSIONS = ("", ".gz", ".xz", ".lzma")
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _CHUNK = 1 << 20
+_BLOCK = 512
 _LARGEST_CONTROL = 16 << 20
 _LARGEST_ID = 0o7777777
 _LATEST_MTIME = 0o77777777777
-
-_OPENERS: Mapping[str, Callable[[IO[bytes]], IO[bytes]]] = {
-    "": lambda file: file,
-    ".gz": lambda file: gzip.GzipFile(fileobj=file),
-    ".xz": lambda file: lzma.LZMAFile(file, format=lzma.FORMAT_XZ),
-    ".lzma": lambda file: lzma.LZMAFile(file, format=lzma.FORMAT_ALONE),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,89 +44,209 @@ class ControlFile:
 class DebFile:
     """An open package. Get it from `open_deb`."""
 
-    def __init__(
-        self, name: str, files: Mapping[str, ControlFile], unpack: Callable[[int], list[Entry]]
-    ) -> None:
+    def __init__(self, file: Path, name: str, scratch: Path) -> None:
         self.name = name
-        self.files = files
+        """What messages call it."""
+        self._scratch = scratch
+        self._members = _members(file, name)
+        self.files = {
+            entry.path: ControlFile(read_all(entry.content), entry.mode)
+            for entry in self._unpack("control.tar", _LARGEST_CONTROL)
+            if entry.kind is Kind.FILE
+        }
         """The files of the control archive by name, ``control`` itself included."""
-        self._unpack = unpack
-        self._entries: list[Entry] | None = None
+        if "control" not in self.files:
+            raise DebError(f"`{name}` has no control file")
 
-    @property
+    @cached_property
     def control(self) -> str:
         """The text of the control file: one stanza, with a newline at its end."""
-        return self.files["control"].data.decode().strip("\n") + "\n"
+        try:
+            return self.files["control"].data.decode().strip("\n") + "\n"
+        except UnicodeDecodeError as error:
+            raise DebError(f"the control file of `{self.name}` is not UTF-8") from error
 
-    @property
+    @cached_property
     def fields(self) -> Mapping[str, str]:
         """The fields of the control file (Debian policy 5.3)."""
         return Deb822(self.control)
 
-    @property
+    @cached_property
     def entries(self) -> list[Entry]:
         """The package's tree, in its own order and with the paths as packaged.
 
         The content of its files lies in a temporary file that goes when the package is closed.
         Raises `DebError` when the tree is malformed or hostile.
         """
-        if self._entries is None:
-            installed = self.fields.get("Installed-Size", "0")
-            size = int(installed) if installed.isdecimal() else 0
-            # The field counts KiB on disk; a tar of many small files takes a few times as much.
-            self._entries = self._unpack(4 * 1024 * size + (64 << 20))
-        return self._entries
+        installed = self.fields.get("Installed-Size", "")
+        kibibytes = int(installed) if installed.isdecimal() else 0
+        # A tar of many small files takes a few times what the field counts.
+        return self._unpack("data.tar", 4 * 1024 * kibibytes + (64 << 20))
 
-    def content(self, path: str) -> Content:
-        """Return the content of the file at `path`; raises `DebError` when there is none."""
+    def file(self, path: str) -> Entry:
+        """Return the file at `path`; raises `DebError` when there is none."""
         for entry in self.entries:
             if entry.path == path and entry.kind is Kind.FILE:
-                return entry.content
+                return entry
         raise DebError(f"`{self.name}` has no file `{path}`")
+
+    def _unpack(self, member: str, limit: int) -> list[Entry]:
+        tar = self._scratch / member
+        with tar.open("wb") as out:
+            for data in self._decompressed(member, limit):
+                out.write(data)
+        return _entries(tar, self.name)
+
+    def _decompressed(self, member: str, limit: int) -> Iterator[bytes]:
+        """Yield the plain bytes of a member that may have any suffix of compression."""
+        found = [name for name in self._members if name.startswith(member)]
+        if len(found) != 1:
+            raise DebError(f"`{self.name}` has no single member `{member}`")
+        compression = found[0].removeprefix(member)
+        if compression not in _COMPRESSIONS:
+            msg = f"`{self.name}` is compressed in a way that cogn does not read: `{found[0]}`"
+            raise DebError(msg)
+        part = self._members[found[0]]
+        size = 0
+        try:
+            with part.file.open("rb") as file, _plain(_Part(file, part), compression) as plain:
+                while data := plain.read(_CHUNK):
+                    size += len(data)
+                    if size > limit:
+                        msg = f"`{self.name}`: `{member}` unpacks to more than {limit} bytes"
+                        raise DebError(msg)
+                    yield data
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            raise DebError(f"`{self.name}`: `{found[0]}` is damaged: {error}") from error
 
 
 @contextmanager
 def open_deb(file: Path, name: str, scratch: Path) -> Iterator[DebFile]:
-    """Give the package in `file`; its unpacked tree is kept in the directory `scratch` meanwhile.
+    """Give the package in `file`; what it unpacks to lies below the directory `scratch` meanwhile.
 
     `name` is what messages call it. Raises `DebError` when the file breaks the format.
     """
-    with file.open("rb") as archive, tempfile.NamedTemporaryFile(dir=scratch) as unpacked:
-        members = dict(_members(archive, name))
-        version = members.pop("debian-binary", None)
-        if version is None or not _text(version, name).startswith("2."):
-            raise DebError(f"`{name}` is not a package of format 2")
-        control = io.BytesIO()
-        _decompress("control.tar", members, control, _LARGEST_CONTROL, name)
-        files = {
-            entry.path: ControlFile(control.getvalue()[part.offset :][: part.size], entry.mode)
-            for entry in _tree(control, Path(), name)
-            if isinstance(part := entry.content, Slice)
-        }
-        if "control" not in files:
-            raise DebError(f"`{name}` has no control file")
-
-        def unpack(limit: int) -> list[Entry]:
-            _decompress("data.tar", members, unpacked.file, limit, name)
-            return list(_tree(unpacked.file, Path(unpacked.name), name))
-
-        yield DebFile(name, files, unpack)
+    with tempfile.TemporaryDirectory(dir=scratch) as directory:
+        yield DebFile(file, name, Path(directory))
 
 
 class _Part(io.RawIOBase):
     """A read-only window onto a part of a file."""
 
-    def __init__(self, file: IO[bytes], offset: int, size: int) -> None:
+    def __init__(self, file: IO[bytes], part: Slice) -> None:
         self._file = file
-        self._position = offset
-        self._end = offset + size
+        self._left = part.size
+        file.seek(part.offset)
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        self._file.seek(self._position)
-        data = self._file.read(min(len(buffer), self._end - self._position))
-        self._position += len(data)
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._file.read(min(len(buffer), self._left))
+        self._left -= len(data)
         buffer[: len(data)] = data
         return len(data)
+
+
+def _plain(part: _Part, compression: str) -> io.BufferedIOBase:
+    compressed = io.BufferedReader(part)
+    match compression:
+        case ".gz":
+            return gzip.GzipFile(fileobj=compressed)
+        case ".xz" | ".lzma":
+            return lzma.LZMAFile(compressed)
+        case _:
+            return compressed
+
+
+def _members(file: Path, name: str) -> dict[str, Slice]:
+    """Return the members of the ar archive, without those that the format says to ignore."""
+    members: dict[str, Slice] = {}
+    end = file.stat().st_size
+    with file.open("rb") as archive:
+        if archive.read(len(_MAGIC)) != _MAGIC:
+            raise DebError(f"`{name}` is not a Debian package")
+        while header := archive.read(_HEADER):
+            member = header[:16].decode("ascii", "replace").rstrip(" ").removesuffix("/")
+            size = header[48:58].rstrip(b" ")
+            offset = archive.tell()
+            if len(header) < _HEADER or header[58:] != b"`\n" or not size.isdigit():
+                raise DebError(f"`{name}` has a damaged member header")
+            if offset + int(size) > end:
+                raise DebError(f"`{name}` ends inside its member `{member}`")
+            if member in members:
+                raise DebError(f"`{name}` has two members `{member}`")
+            if not member.startswith("_"):
+                members[member] = Slice(file, offset, int(size))
+            archive.seek(offset + int(size) + int(size) % 2)
+    version = members.get("debian-binary")
+    if version is None or version.size > _CHUNK or not read_all(version).startswith(b"2."):
+        raise DebError(f"`{name}` is not a Debian package of format 2")
+    return members
+
+
+def _entries(tar: Path, name: str) -> list[Entry]:
+    """Return what the plain tar file holds, apart from its root directory."""
+    entries: dict[str, Entry] = {}
+    try:
+        with tarfile.open(tar, "r:", encoding="utf-8", errors="strict") as archive:
+            for member in archive:
+                path = member.name.removeprefix("./").rstrip("/")
+                if path in {"", "."} and member.isdir():
+                    continue
+                if fault := check_path(path):
+                    raise DebError(f"`{name}`: its path `{path}` {fault}")
+                if path in entries:
+                    raise DebError(f"`{name}` has `{path}` twice")
+                entries[path] = _entry(member, path, tar, entries, name)
+            _check_end(tar, archive.offset, name)
+    except (tarfile.TarError, UnicodeError, ValueError) as error:
+        raise DebError(f"`{name}`: its {tar.name} is damaged: {error}") from error
+    return list(entries.values())
+
+
+def _entry(
+    member: tarfile.TarInfo, path: str, tar: Path, entries: Mapping[str, Entry], name: str
+) -> Entry:
+    mtime = int(member.mtime)
+    if not (
+        0 <= member.uid <= _LARGEST_ID
+        and 0 <= member.gid <= _LARGEST_ID
+        and 0 <= mtime <= _LATEST_MTIME
+    ):
+        raise DebError(f"`{name}`: `{path}` has an owner or a time out of range")
+    target = ""
+    content: Content = Bytes(b"")
+    if member.isdir():
+        kind = Kind.DIRECTORY
+    elif member.isreg() and not member.issparse():
+        kind = Kind.FILE
+        content = Slice(tar, member.offset_data, member.size)
+        if member.offset_data + member.size > tar.stat().st_size:
+            raise DebError(f"`{name}`: `{path}` is larger than the archive that holds it")
+    elif member.issym() and member.linkname:
+        kind, target = Kind.SYMLINK, member.linkname
+    elif member.islnk():
+        kind, target = Kind.HARDLINK, member.linkname.removeprefix("./")
+        linked = entries.get(target)
+        if linked is None or linked.kind is not Kind.FILE:
+            msg = f"`{name}`: `{path}` is a hard link to `{target}`, which is no earlier file of it"
+            raise DebError(msg)
+    else:
+        raise DebError(f"`{name}`: `{path}` is neither a file, a directory nor a link")
+    return Entry(
+        path=path,
+        kind=kind,
+        mode=member.mode & 0o7777,
+        mtime=mtime,
+        uid=member.uid,
+        gid=member.gid,
+        target=target,
+        content=content,
+    )
+
+
+def _check_end(tar: Path, offset: int, name: str) -> None:
+    """Refuse an archive that stops without its end mark: tarfile takes damage for the end."""
+    if read_all(Slice(tar, offset, min(_BLOCK, tar.stat().st_size - offset))) != bytes(_BLOCK):
+        raise DebError(f"`{name}`: its {tar.name} is damaged at byte {offset}")

@@ -14,6 +14,7 @@ that fits several has one layer for all."""
 SERVER = "opt/cogn/server"
 """The directory of the server's packages, which the model does not see."""
 
+_PATH_FILE = "usr/local/lib/python{minor}/dist-packages/cogn.pth"
 _LARGE = 8_000_000
 _MOST_LARGE = 80  # with the other layers, an image stays well below 100
 
@@ -53,7 +54,13 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
             WheelsRecipe(name="wheels", architecture=architecture, prefix=SITE, wheels=small)
         )
     recipes.append(
-        FixupRecipe(name="system files", architecture=architecture, debs=lock.debs, site=SITE)
+        FixupRecipe(
+            name="system files",
+            architecture=architecture,
+            debs=lock.debs,
+            path_file=_PATH_FILE.format(minor=lock.python.version.rpartition(".")[0]),
+            site=SITE,
+        )
     )
     return tuple(recipes)
 

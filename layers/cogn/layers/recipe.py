@@ -65,6 +65,8 @@ class FixupRecipe:
     name: str
     architecture: str
     debs: tuple[Deb, ...]
+    path_file: str
+    """The ``.pth`` file that makes the interpreter see `site` (the documentation of `site`)."""
     site: str
 
     @property
@@ -74,6 +76,7 @@ class FixupRecipe:
             "kind": "fixup",
             "architecture": self.architecture,
             "debs": [deb.sha256 for deb in self.debs],
+            "path_file": self.path_file,
             "site": self.site,
         }
 

@@ -213,13 +213,13 @@ def read_config(path: Path, reporter: Reporter) -> tuple[Config, YamlFile]:
     a mistake and `ProblemsError` for several.
     """
     file = YamlFile.read(path)
+    for key, hint in _unknown_keys(file.data, Config, ()):
+        reporter.warn(f"{file.where(key)}: Cog knows no such key and ignores it", hint=hint)
     try:
         config = Config.model_validate(_without_nulls(file.data))
     except ValidationError as error:
         problems = list(config_errors(error, file.where))
         raise problems[0] if len(problems) == 1 else ProblemsError(problems) from error
-    for key, hint in _unknown_keys(file.data, Config, ()):
-        reporter.warn(f"{file.where(key)}: Cog knows no such key and ignores it", hint=hint)
     return config, file
 
 

@@ -16,6 +16,7 @@ from cogn.resolver.errors import ConfigError, ProjectError
 from cogn.resolver.requirements import Requirements, list_requirements, read_requirements
 from cogn.resolver.settings import SETTINGS_NAME, Settings, read_settings
 from cogn.resolver.support import unsupported
+from cogn.resolver.textfile import read_text
 from cogn.resolver.yamlfile import YamlFile
 
 __all__ = ["Project"]
@@ -32,8 +33,8 @@ class Project:
     config: Config
     settings: Settings
     requirements: Requirements
-    gpu_where: Where
-    """The place that says whether the model uses a GPU."""
+    file: YamlFile
+    """cog.yaml as it was read: it knows where its values stand."""
     uv_settings: dict[str, Any]
     """The project's own configuration of uv."""
 
@@ -62,7 +63,7 @@ class Project:
             config=config,
             settings=settings,
             requirements=requirements,
-            gpu_where=file.where(("build", "gpu")),
+            file=file,
             uv_settings=_uv_settings(root),
         )
 
@@ -128,13 +129,13 @@ def _requirements(
 def _uv_settings(directory: Path) -> dict[str, Any]:
     """Return uv's settings in the directory: ``uv.toml`` or, without one, ``pyproject.toml``."""
     for name, table in (("uv.toml", ()), ("pyproject.toml", ("tool", "uv"))):
-        try:
-            settings: dict[str, Any] = tomllib.loads((directory / name).read_text("utf-8"))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot be read: {error}", where=Where(name)) from error
-        for key in table:
-            settings = settings.get(key, {})
-        return settings
+        if (path := directory / name).exists():
+            where = Where(name)
+            try:
+                settings: dict[str, Any] = tomllib.loads(read_text(path, where))
+            except tomllib.TOMLDecodeError as error:
+                raise ConfigError(f"not valid TOML: {error}", where=where) from error
+            for key in table:
+                settings = settings.get(key, {})
+            return settings
     return {}

@@ -16,15 +16,15 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from cogn.report import ProblemsError, Reporter, Where
-from cogn.resolver.errors import RequirementsError
+from cogn.resolver.errors import ProjectError, RequirementsError, ResolveError
+from cogn.resolver.textfile import read_text
 
 __all__ = ["EXCLUDED", "Requirements", "list_requirements", "read_requirements"]
 
 EXCLUDED = ("cog", "coglet", "cogn-runtime")
 """The packages that are never installed from an index, as the image has its own `cog`."""
 
-_LARGEST = 4 << 20
-_UV_HINT = "set {} in a `uv.toml` beside cog.yaml, or where else uv is configured"
+_UV_HINT = "set {} in a `uv.toml` beside cog.yaml, or in your own configuration of uv"
 _PLACE = "a lock names no places to get packages from"
 _OPTIONS = {
     "-e": ("editable installs are not supported", "build a wheel of it"),
@@ -53,9 +53,10 @@ _OPTION = re.compile(r"(?P<name>--[a-z][a-z-]*|-[a-z])(?:\s*=\s*|\s*)(?P<value>.
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _HASH = re.compile(r"\s--hash(?:=|\s+)(\S+)")
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
-_NOT_AN_INDEX = re.compile(r"[./~]|\w+\+\w+:|\w+://|.*[/\\]|.*\.(whl|zip|tar\.\w+|tgz)$", re.I)
-_NOT_AN_INDEX_REASON = "only packages of an index are supported, not paths and URLs"
-_NOT_AN_INDEX_HINT = (
+_PLACED = re.compile(r"[./~]|[\w+.-]+:|[^;]*[/\\]|\S+\.(whl|zip|tgz|tar\.\w+)$", re.IGNORECASE)
+"""How paths and URLs look that pip takes for a requirement."""
+_PLACED_REASON = "only packages of an index are supported, not paths and URLs"
+_PLACED_HINT = (
     "build a wheel of it, name its directory in `find-links` of a `uv.toml` beside cog.yaml, and "
     "write its name here"
 )
@@ -81,7 +82,7 @@ def list_requirements(
     """
     reader = _Reader(reporter)
     for text, where in zip(packages, wheres, strict=True):
-        reader.requirement(text.strip(), where)
+        reader.listed(_COMMENT.sub("", text).strip(), where)
     return reader.result()
 
 
@@ -92,7 +93,7 @@ def read_requirements(directory: Path, name: str, where: Where, reporter: Report
     a file that cannot be read or is outside of the directory.
     """
     reader = _Reader(reporter)
-    reader.file(directory.resolve(), directory / name, where, constraints=False)
+    reader.file(directory.resolve(), directory, name, where, constraints=False)
     return reader.result()
 
 
@@ -106,53 +107,60 @@ class _Reader:
         self._hashes: dict[str, tuple[str, ...]] = {}
         self._hashes_required = False
         self._seen: set[tuple[Path, bool]] = set()
-        self._problems: list[RequirementsError] = []
+        self._problems: list[ResolveError] = []
 
     def result(self) -> Requirements:
         ProblemsError.raise_if_any(self._problems)
         hashes = self._hashes if self._hashes_required else None
         return Requirements(tuple(self._lines), tuple(self._constraints), hashes)
 
-    def file(self, project: Path, path: Path, where: Where, *, constraints: bool) -> None:
-        """Read a file that `where` names, and the files that it names."""
-        path = path.resolve()
+    def file(
+        self, project: Path, near: Path, named: str, where: Where, *, constraints: bool
+    ) -> None:
+        """Read the file `named` at `where`, relative to the directory `near`, and what it names."""
+        path = (near / named).resolve()
         if not path.is_relative_to(project):
-            self._refuse(f"`{path}` is outside the project's directory", where)
+            self._refuse(f"`{named}` is outside the project's directory", where)
             return
         if (path, constraints) in self._seen:
             return
         self._seen.add((path, constraints))
-        name = path.relative_to(project).as_posix()
         try:
-            text = _read(path)
-        except OSError as error:
-            self._refuse(f"cannot read `{name}`: {error.strerror}", where)
+            text = read_text(path, where)
+        except ProjectError as error:
+            self._problems.append(error)
             return
-        except ValueError as error:
-            self._refuse(f"cannot read `{name}`: {error}", where)
-            return
+        name = path.relative_to(project).as_posix()
         for number, line in _logical_lines(text):
             here = Where(name, line=number)
             if not line.startswith("-"):
-                self.requirement(line, here, constraint=constraints)
-            elif nested := self._option(line, here, constraints=constraints):
-                nested_name, nested_constraints = nested
-                self.file(project, path.parent / nested_name, here, constraints=nested_constraints)
+                self._requirement(line, here, constraint=constraints)
+            elif nested := self._option(line, here):
+                option, file = nested
+                only_constraints = constraints or option == "-c"
+                self.file(project, path.parent, file, here, constraints=only_constraints)
 
-    def requirement(self, line: str, where: Where, *, constraint: bool = False) -> None:
-        """Take one line that is not an option."""
+    def listed(self, text: str, where: Where) -> None:
+        """Take one item of a list, where pip's options have no place."""
+        if text.startswith("-"):
+            hint = "write a requirements file and name it in `python_requirements`"
+            self._refuse(f"`{text}` is an option, not a requirement", where, hint=hint)
+        else:
+            self._requirement(text, where)
+
+    def _requirement(self, line: str, where: Where, *, constraint: bool = False) -> None:
         hashes = _HASH.findall(line)
         text = _HASH.sub("", line).strip()
+        if _PLACED.match(text):
+            self._refuse(_PLACED_REASON, where, hint=_PLACED_HINT)
+            return
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            if _NOT_AN_INDEX.match(text):
-                self._refuse(_NOT_AN_INDEX_REASON, where, hint=_NOT_AN_INDEX_HINT)
-            else:
-                self._refuse(f"`{text}` is not a requirement: {_first_line(error)}", where)
+            self._refuse(f"`{text}` is not a requirement: {_first_line(error)}", where)
             return
         if requirement.url is not None:
-            self._refuse(_NOT_AN_INDEX_REASON, where, hint=_NOT_AN_INDEX_HINT)
+            self._refuse(_PLACED_REASON, where, hint=_PLACED_HINT)
             return
         name = canonicalize_name(requirement.name)
         if name in EXCLUDED:
@@ -171,14 +179,14 @@ class _Reader:
             else:
                 self._refuse(f"`{value}` is not a SHA-256 hash", where)
 
-    def _option(self, line: str, where: Where, *, constraints: bool) -> tuple[str, bool] | None:
-        """Take a line that is an option; return the file that it names and what it holds."""
+    def _option(self, line: str, where: Where) -> tuple[str, str] | None:
+        """Take a line that is an option; return it and its file if it is ``-r`` or ``-c``."""
         match = _OPTION.fullmatch(line)
         option = _SHORT.get(match["name"], match["name"]) if match else line
         value = match["value"].strip("\"'") if match else ""
         if option in {"-r", "-c"}:
             if value and "://" not in value:
-                return value, constraints or option == "-c"
+                return option, value
             self._refuse(f"`{line}` names no file of the project", where)
         elif option == "--require-hashes":
             self._hashes_required = True
@@ -191,19 +199,6 @@ class _Reader:
 
     def _refuse(self, message: str, where: Where, *, hint: str | None = None) -> None:
         self._problems.append(RequirementsError(message, where=where, hint=hint))
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        msg = f"larger than {_LARGEST >> 20} MiB"
-        raise ValueError(msg)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = "not UTF-8"
-        raise ValueError(msg) from error
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

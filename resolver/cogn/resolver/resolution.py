@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cogn.lockfiles import Base, Lock, Platform, Python, Wheel
+from functools import partial
+
+from cogn.lockfiles import Lock, Platform, Wheel
 from cogn.report import Reporter
 from cogn.resolver.base import lock_system
 from cogn.resolver.cuda import cuda_of
@@ -12,7 +14,7 @@ from cogn.resolver.wheels import lock_model_wheels, lock_server_wheels, runtime_
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
 from cogn.store.runtime import runtime_wheel
-from cogn.store.tasks import task_group
+from cogn.store.tasks import later, task_group
 from cogn.store.uv import Target, Uv
 
 __all__ = ["is_stale", "resolve"]
@@ -41,63 +43,54 @@ async def resolve(
     unchanged = kept is not None and not is_stale(project, kept) and kept.platform == platform
     runtime = runtime_wheel()
     fetcher.cache.add(runtime.data)
-    system: tuple[Base, Python]
-    wheels: tuple[Wheel, ...]
-    server: tuple[Wheel, ...]
 
-    async def resolve_system() -> None:
-        nonlocal system
-        system = await lock_system(
-            python_version=build.python_version,
-            platform=platform,
-            previous=previous,
-            upgrade=upgrade,
+    async def model_wheels() -> tuple[Wheel, ...]:
+        if kept and unchanged:
+            return kept.wheels
+        return await lock_model_wheels(
+            project.requirements,
+            target,
+            previous=kept.wheels if kept else (),
+            uv=uv,
             fetcher=fetcher,
-            mirrors=mirrors,
-            reporter=reporter,
         )
 
-    async def resolve_wheels() -> None:
-        nonlocal wheels
-        if kept and unchanged:
-            wheels = kept.wheels
-        else:
-            wheels = await lock_model_wheels(
-                project.requirements,
-                target,
-                previous=kept.wheels if kept else (),
-                uv=uv,
-                fetcher=fetcher,
-            )
-
-    async def resolve_server() -> None:
-        nonlocal server
+    async def server_wheels() -> tuple[Wheel, ...]:
         if kept and unchanged and runtime_entry(runtime) in kept.server:
-            server = kept.server
-        else:
-            server = await lock_server_wheels(
-                runtime, target, previous=kept.server if kept else (), uv=uv, fetcher=fetcher
-            )
+            return kept.server
+        return await lock_server_wheels(
+            runtime, target, previous=kept.server if kept else (), uv=uv, fetcher=fetcher
+        )
 
+    system = partial(
+        lock_system,
+        python_version=build.python_version,
+        platform=platform,
+        previous=previous,
+        upgrade=upgrade,
+        fetcher=fetcher,
+        mirrors=mirrors,
+        reporter=reporter,
+    )
     async with task_group() as tasks:
-        tasks.start_soon(resolve_system)
-        tasks.start_soon(resolve_wheels)
-        tasks.start_soon(resolve_server)
-    base, python = system
+        locked_system = later(tasks, system)
+        locked_wheels = later(tasks, model_wheels)
+        locked_server = later(tasks, server_wheels)
+    base, python = locked_system.value
     return Lock(
         inputs=project.inputs_digest(platform),
         platform=platform,
         base=base,
         python=python,
         cuda=cuda_of(
-            wheels,
+            locked_wheels.value,
             gpu=build.gpu,
-            where=project.gpu_where,
+            where=project.file.where(("build", "gpu")),
             matrix=load_matrix(),
             reporter=reporter,
         ),
-        wheels=wheels,
-        server=server,
+        wheels=locked_wheels.value,
+        server=locked_server.value,
         seals=previous.seals if previous else (),
     )
 

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cogn.report import ProblemsError, Where
-from cogn.resolver.errors import ConfigError, ProjectError
+from cogn.resolver.errors import ConfigError
+from cogn.resolver.textfile import read_text
 from cogn.resolver.validation import config_errors, fault
 from cogn.resolver.yamlfile import dotted
 
@@ -25,6 +26,7 @@ def _http_url(value: str) -> str:
     return value
 
 
+_KEYS = ("archives", "debian", "debian-security")
 _Url = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -56,18 +58,15 @@ def read_settings(path: Path) -> Settings:
     Raises `ProjectError` when it cannot be read, `ConfigError` for a mistake or an unknown key, and
     `ProblemsError` for several.
     """
+    if not path.exists():
+        return Settings()
     where = Where(path.name)
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-        return Settings.model_validate(data)
-    except FileNotFoundError:
-        return Settings()
-    except OSError as error:
-        raise ProjectError(f"cannot be read: {error.strerror}", where=where) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError("not UTF-8", where=where) from error
+        return Settings.model_validate(tomllib.loads(read_text(path, where)))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not valid TOML: {error}", where=where) from error
     except ValidationError as error:
-        problems = list(config_errors(error, lambda key: Where(path.name, dotted(key) or None)))
+        problems = list(
+            config_errors(error, lambda key: Where(path.name, dotted(key) or None), known=_KEYS)
+        )
         raise problems[0] if len(problems) == 1 else ProblemsError(problems) from error

@@ -48,7 +48,7 @@ _RULES = (
     _Rule(
         ("build", "python_version"),
         lambda config: config.build.python_minor not in PYTHONS,
-        f"the Python of an image is Debian's: {' or '.join(PYTHONS)}",
+        f"only Python {' or '.join(PYTHONS)} is supported, as an image has Debian's own",
         f'write `python_version: "{PYTHONS[-1]}"`',
     ),
     _Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from types import NoneType
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -23,7 +24,15 @@ _EXPECTED = {
     "string_type": "a string",
     "tuple_type": "a list",
 }
-_GOT = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+_GOT = {
+    bool: "a boolean",
+    dict: "a mapping",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "a string",
+    type(None): "nothing",
+}
 
 
 def fault(message: str, *, hint: str | None = None) -> PydanticCustomError:
@@ -31,10 +40,18 @@ def fault(message: str, *, hint: str | None = None) -> PydanticCustomError:
     return PydanticCustomError(_FAULT, "{message}", {"message": message, "hint": hint})
 
 
-def config_errors(error: ValidationError, where: Callable[[Key], Where]) -> Iterable[ConfigError]:
-    """Yield one error for each thing that pydantic found wrong."""
+def config_errors(
+    error: ValidationError, where: Callable[[Key], Where], *, known: Iterable[str] = ()
+) -> Iterable[ConfigError]:
+    """Yield one error for each thing that pydantic found wrong.
+
+    `known` are the names of keys that may have been meant by one that is forbidden.
+    """
     for details in error.errors(include_url=False):
-        message, hint = _described(details)
+        if details["type"] == "extra_forbidden":
+            message, hint = "there is no such key", did_you_mean(str(details["loc"][-1]), known)
+        else:
+            message, hint = _described(details)
         yield ConfigError(message, where=where(details["loc"]), hint=hint)
 
 
@@ -50,7 +67,7 @@ def _described(details: ErrorDetails) -> tuple[str, str | None]:
         return context["message"], context["hint"]
     if expected := _EXPECTED.get(details["type"]):
         value = details["input"]
-        got = _GOT.get(type(value), "a mapping" if isinstance(value, dict) else "something else")
-        quote = expected == "a string" and isinstance(value, (bool, int, float))
+        got = _GOT.get(type(value), f"a {type(value).__name__}")
+        quote = expected == "a string" and not isinstance(value, (dict, list, NoneType))
         return f"expected {expected}, got {got}", "put it in quotes" if quote else None
     return details["msg"], None

@@ -15,11 +15,11 @@ import yaml
 from yaml.constructor import SafeConstructor as _Constructor
 
 from cogn.report import ProblemsError, Where
-from cogn.resolver.errors import ConfigError, ProjectError
+from cogn.resolver.errors import ConfigError
+from cogn.resolver.textfile import read_text
 
 __all__ = ["Key", "YamlFile", "dotted"]
 
-_LARGEST = 1 << 20
 _MOST_NODES = 20_000
 
 Key = Sequence[str | int]
@@ -41,7 +41,7 @@ class YamlFile:
         Raises `ProjectError` when it cannot be read, `ConfigError` when it is not YAML or not a
         mapping, and `ProblemsError` for several keys that are there twice.
         """
-        return cls.parse(_text(path), name=path.name)
+        return cls.parse(read_text(path, Where(path.name)), name=path.name)
 
     @classmethod
     def parse(cls, text: str, *, name: str) -> YamlFile:
@@ -87,21 +87,6 @@ class _TooLargeError(Exception):
     """More nodes than any configuration has: aliases of aliases, or an alias of itself."""
 
 
-def _text(path: Path) -> str:
-    where = Where(path.name)
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise ProjectError(f"cannot be read: {error.strerror}", where=where) from error
-    if len(content) > _LARGEST:
-        raise ConfigError(f"larger than {_LARGEST >> 20} MiB", where=where)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError("not UTF-8", where=where) from error
-
-
 def _walk(root: yaml.Node) -> Iterator[tuple[tuple[str | int, ...], int, yaml.Node]]:
     """Yield the path, the line and the node of everything below `root`, itself included."""
     waiting: list[tuple[tuple[str | int, ...], yaml.Mark, yaml.Node]]
@@ -133,6 +118,9 @@ def _duplicates(path: Key, node: yaml.Node, name: str) -> Iterator[ConfigError]:
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, name: str) -> ConfigError:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
-    return ConfigError(f"not valid YAML: {error.problem}", where=Where(name, line=line))
+    reason = error.problem
+    if error.context:
+        begin = f" from line {error.context_mark.line + 1}" if error.context_mark else ""
+        reason = f"{error.context}{begin}: {error.problem}"
+    line = error.problem_mark.line + 1 if error.problem_mark else None
+    return ConfigError(f"not valid YAML: {reason}", where=Where(name, line=line))

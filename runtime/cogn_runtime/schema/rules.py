@@ -7,6 +7,7 @@ code with the same words, and read the same default from it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -57,10 +58,9 @@ def checked_input(field: InputField, owner: str) -> InputField:
             field = dataclasses.replace(field, type=Nullable(field.type))
         else:
             field = dataclasses.replace(field, default=MISSING)
-    for problem, hint in (
-        *_type_problems(field.type),
-        *_constraint_problems(field),
-        *_default_problems(field),
+    # Lazily, because each kind of check relies on those before it.
+    for problem, hint in itertools.chain(
+        _type_problems(field.type), _constraint_problems(field), _default_problems(field)
     ):
         raise SignatureError(where, problem, hint)
     return field

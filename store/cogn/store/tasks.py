@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
-__all__ = ["task_group"]
+__all__ = ["Later", "later", "task_group"]
+
+_T = TypeVar("_T")
+
+
+class Later(Generic[_T]):
+    """The result of a task: `value` is there once the task's group has ended."""
+
+    value: _T
+
+
+def later(tasks: TaskGroup, call: Callable[[], Awaitable[_T]]) -> Later[_T]:
+    """Start a task of the group that makes the call; return where its result will be."""
+    result: Later[_T] = Later()
+
+    async def run() -> None:
+        result.value = await call()
+
+    tasks.start_soon(run)
+    return result
 
 
 @asynccontextmanager

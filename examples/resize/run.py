@@ -1,12 +1,12 @@
 import tempfile
 
 import numpy as np
-from cog import BasePredictor, Input, Path
+from cog import BaseRunner, Input, Path
 from PIL import Image
 
 
-class Predictor(BasePredictor):
-    def predict(
+class Runner(BaseRunner):
+    def run(
         self,
         image: Path = Input(description="The image to scale"),
         scale: float = Input(description="Factor for both sides", default=2.0, ge=0.1, le=8),

@@ -1,0 +1,123 @@
+"""`cogn assemble`: from the lock and the source to an image in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import anyio
+
+from cogn import layers, lockfiles, resolver
+from cogn.cli.output import make_reporter, say
+from cogn.layers import Builder, Destination, LocalDestination, OciArchive, OciLayout
+from cogn.lockfiles import LOCK_NAME, Lock
+from cogn.report import Reporter
+from cogn.store import Cache, replace_file
+from cogn.store.debian import Mirrors
+from cogn.store.http import Fetcher
+from cogn.store.registry import Reference, Repository
+from cogn.store.runtime import runtime_wheel
+
+__all__ = ["run"]
+
+_DEFAULT = Path(".cogn", "image")
+
+
+def run(directory: Path, *, output: str | None, push: str | None, frozen: bool) -> str:
+    """Assemble the project of `directory`; return the digest of the image's manifest.
+
+    The image goes to `output`, or to the registry of `push`, or both; without either to an OCI
+    layout in the project. New seals are written into the lock unless `frozen`, which makes them
+    an error.
+    """
+    local = None if output is None else LocalDestination.parse(output)
+    reference = None if push is None else Reference.parse(push)
+    with make_reporter() as reporter:
+        project = resolver.Project.load(directory, reporter)
+        if local is None and reference is None:
+            local = LocalDestination("oci", project.directory / _DEFAULT, "latest")
+        lock = _fresh_lock(project)
+        image = anyio.run(_assemble, project, lock, local, reference, frozen, reporter)
+    size = sum(layer.size for layer in image.layers)
+    for place in (local, reference):
+        if place is not None:
+            say(f"Assembled {place}: {len(image.layers)} layers, {size / 1e6:.1f} MB")
+    return image.digest
+
+
+async def _assemble(
+    project: resolver.Project,
+    lock: Lock,
+    local: LocalDestination | None,
+    reference: Reference | None,
+    frozen: bool,
+    reporter: Reporter,
+) -> layers.Image:
+    cache = Cache()
+    async with AsyncExitStack() as stack:
+        fetcher = await stack.enter_async_context(Fetcher.open(cache, reporter))
+        mirrors = Mirrors.find(project.settings.archives.mirrors)
+        builder = Builder(
+            lock.seals,
+            inputs=layers.LockedInputs(lock, project.directory, fetcher, mirrors),
+            cache=cache,
+            reporter=reporter,
+        )
+        destinations: list[Destination] = []
+        if local is not None:
+            destinations.append(_local(local))
+        if reference is not None:
+            repository = await stack.enter_async_context(Repository.open(reference, reporter))
+            destinations.append(layers.RegistryDestination(repository))
+        assembled = await layers.assemble(lock, _model(project), builder)
+        _seal(project, lock, assembled.lock, frozen=frozen)
+        await _publish(assembled, builder, destinations)
+    return assembled.image
+
+
+async def _publish(
+    assembled: layers.Assembled, builder: Builder, destinations: Sequence[Destination]
+) -> None:
+    for destination in destinations:
+        await layers.publish(assembled.image, assembled.names, builder, destination)
+
+
+def _fresh_lock(project: resolver.Project) -> Lock:
+    """Return the project's lock; raises `StaleLockError` when it answers other inputs."""
+    lock = lockfiles.read(project.directory / LOCK_NAME)
+    if resolver.is_stale(project, lock):
+        raise layers.StaleLockError(
+            f"`{LOCK_NAME}` is out of date: cog.yaml or the requirements have changed since",
+            hint="run `cogn lock`, look at the difference and commit it",
+        )
+    return lock
+
+
+def _seal(project: resolver.Project, old: Lock, new: Lock, *, frozen: bool) -> None:
+    if new == old:
+        return
+    if frozen:
+        raise layers.SealError(
+            f"`{LOCK_NAME}` does not seal the layers of this image",
+            hint="run `cogn assemble` without `--frozen` and commit the lock",
+        )
+    replace_file(project.directory / LOCK_NAME, lockfiles.dumps(new).encode())
+
+
+def _local(destination: LocalDestination) -> Destination:
+    if destination.kind == "oci-archive":
+        return OciArchive(destination.path)
+    return OciLayout(destination.path, destination.tag)
+
+
+def _model(project: resolver.Project) -> layers.Model:
+    config = project.config
+    return layers.Model(
+        source=project.directory,
+        reference=config.predictor,
+        gpu=config.build.gpu,
+        environment=config.variables,
+        config=config.model_dump(mode="json", exclude_defaults=True),
+        version=runtime_wheel().version,
+    )

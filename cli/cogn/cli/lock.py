@@ -1,0 +1,69 @@
+"""`cogn lock`: pin everything."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import anyio
+
+from cogn import lockfiles, resolver
+from cogn.cli.output import make_reporter, say
+from cogn.lockfiles import LOCK_NAME, Lock, LockError, LockMissingError, Platform
+from cogn.report import CognError, Reporter
+from cogn.store import Cache, replace_file
+from cogn.store.debian import Mirrors
+from cogn.store.http import Fetcher
+
+__all__ = ["run"]
+
+_DEFAULT_PLATFORM: Platform = "linux/amd64"
+
+
+def run(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
+    """Lock the project of `directory`; write its lock unless it is what it has to be already."""
+    begin = time.monotonic()
+    with make_reporter() as reporter:
+        project = resolver.Project.load(directory, reporter)
+        path = project.directory / LOCK_NAME
+        previous = _previous(path, reporter)
+        lock = anyio.run(_resolve, project, previous, upgrade, platform, reporter)
+    text = lockfiles.dumps(lock).encode()
+    packages = f"{len(lock.debs)} Debian packages, {len(lock.wheels)} wheels for the model"
+    if previous is not None and path.read_bytes() == text:
+        say(f"{LOCK_NAME} is up to date: {packages}")
+        return
+    replace_file(path, text)
+    say(f"Locked {packages} in {time.monotonic() - begin:.1f} s")
+
+
+async def _resolve(
+    project: resolver.Project,
+    previous: Lock | None,
+    upgrade: bool,
+    platform: Platform | None,
+    reporter: Reporter,
+) -> Lock:
+    async with Fetcher.open(Cache(), reporter) as fetcher:
+        return await resolver.resolve(
+            project,
+            platform=platform or (previous.platform if previous else _DEFAULT_PLATFORM),
+            previous=previous,
+            upgrade=upgrade,
+            fetcher=fetcher,
+            mirrors=Mirrors.find(project.settings.archives.mirrors),
+            reporter=reporter,
+        )
+
+
+def _previous(path: Path, reporter: Reporter) -> Lock | None:
+    """Return the lock that is there; one that cannot be read is said to be and written anew."""
+    try:
+        return lockfiles.read(path)
+    except LockMissingError:
+        return None
+    except CognError as error:
+        if not all(isinstance(problem, LockError) for problem in error.problems):
+            raise
+        reporter.warn(f"{error.problems[0]}; everything is resolved anew")
+        return None

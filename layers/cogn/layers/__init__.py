@@ -1,0 +1,40 @@
+"""From a lock to layers, from layers to an image, and the image to where it is wanted."""
+
+from cogn.layers.assemble import Assembled, Model, assemble
+from cogn.layers.build import Builder
+from cogn.layers.destination import Destination, LocalDestination
+from cogn.layers.errors import (
+    DebError,
+    LayerError,
+    SealError,
+    SourceError,
+    StaleLockError,
+    WheelError,
+)
+from cogn.layers.image import Image
+from cogn.layers.inputs import LockedInputs
+from cogn.layers.layer import Layer
+from cogn.layers.layout import OciArchive, OciLayout
+from cogn.layers.publish import RegistryDestination, publish
+
+__all__ = [
+    "Assembled",
+    "Builder",
+    "DebError",
+    "Destination",
+    "Image",
+    "Layer",
+    "LayerError",
+    "LocalDestination",
+    "LockedInputs",
+    "Model",
+    "OciArchive",
+    "OciLayout",
+    "RegistryDestination",
+    "SealError",
+    "SourceError",
+    "StaleLockError",
+    "WheelError",
+    "assemble",
+    "publish",
+]

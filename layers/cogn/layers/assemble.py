@@ -1,0 +1,107 @@
+"""From a lock and a source tree to an image: plan, build what is unknown, describe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cogn.layers.build import Builder, seals_of
+from cogn.layers.image import Image, make_image
+from cogn.layers.plan import SITE, plan
+from cogn.layers.source import SOURCE, source_entries
+from cogn.lockfiles import Lock, dumps
+
+__all__ = ["Assembled", "Model", "assemble"]
+
+_PORT = 5000
+_PATH = f"/{SITE}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENTRYPOINT = ("/usr/bin/tini", "--")
+_COMMAND = ("python", "-m", "cog.server.http")
+# A base without CUDA has to ask the container runtime for the GPU itself.
+_GPU_ENVIRONMENT = {
+    "NVIDIA_VISIBLE_DEVICES": "all",
+    "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What an image takes from the project itself."""
+
+    source: Path
+    reference: str
+    """Where the predictor is: ``predict.py:Predictor``."""
+    gpu: bool
+    environment: Mapping[str, str]
+    config: Mapping[str, Any]
+    """The configuration as plain data, for the label that Cog's tools read."""
+    version: str
+    """The version of the runtime."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """An image, the names of its layers by digest, and the lock with their seals."""
+
+    image: Image
+    names: Mapping[str, str]
+    lock: Lock
+
+
+async def assemble(lock: Lock, model: Model, builder: Builder) -> Assembled:
+    """Return the image of `model` in the environment of `lock`.
+
+    Layers that are sealed or cached are not built. Raises the errors of building and of packing
+    the source.
+    """
+    recipes = plan(lock)
+    layers = await builder.layers(recipes)
+    architecture = lock.platform.partition("/")[2]
+    source = await builder.add("source", source_entries(model.source), architecture)
+    named = [*zip((recipe.name for recipe in recipes), layers, strict=True), ("source", source)]
+    image = make_image(
+        named,
+        platform=lock.platform,
+        environment=_environment(lock, model),
+        labels=_labels(lock, model),
+        entrypoint=_ENTRYPOINT,
+        command=_COMMAND,
+        working_directory=f"/{SOURCE}",
+        port=_PORT,
+    )
+    return Assembled(
+        image=image,
+        names={layer.digest: name for name, layer in named},
+        lock=msgspec.structs.replace(lock, seals=seals_of(recipes, layers)),
+    )
+
+
+def _environment(lock: Lock, model: Model) -> dict[str, str]:
+    environment = {
+        "PATH": _PATH,
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "COG_PREDICT_TYPE_STUB": model.reference,
+    }
+    if model.gpu:
+        environment |= _GPU_ENVIRONMENT
+        if lock.cuda is not None:
+            major = lock.cuda.version.partition(".")[0]
+            environment["NVIDIA_REQUIRE_CUDA"] = f"cuda>={major}.0"
+    return environment | dict(model.environment)
+
+
+def _labels(lock: Lock, model: Model) -> dict[str, str]:
+    # Without seals, which the first build adds: the image is the same before and after.
+    unsealed = msgspec.structs.replace(lock, seals=())
+    return {
+        "run.cog.config": json.dumps(model.config, sort_keys=True, separators=(",", ":")),
+        "run.cog.has_init": "true",
+        "run.cog.version": model.version,
+        "run.cogn.lock": dumps(unsealed),
+    }

@@ -1,0 +1,31 @@
+"""Reading the small text files of a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cogn.report import Where
+from cogn.resolver.errors import ProjectError
+
+__all__ = ["read_text"]
+
+_LARGEST = 1 << 20
+
+
+def read_text(path: Path, where: Where) -> str:
+    """Return the text of a UTF-8 file, without a byte order mark.
+
+    Raises `ProjectError`, at the place `where`, when it is not text, larger than 1 MiB or cannot be
+    read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ProjectError(f"`{path.name}` is larger than {_LARGEST >> 20} MiB", where=where)
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        msg = f"cannot read `{path.name}`: {error.strerror}"
+        raise ProjectError(msg, where=where) from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"`{path.name}` is not UTF-8", where=where) from error

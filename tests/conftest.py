@@ -1,0 +1,40 @@
+"""Fixtures that more than one part's tests use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.servers import running_registry
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry on this machine: ``host:port``."""
+    with running_registry(tmp_path_factory.mktemp("registry")) as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Copies of the examples, by name, with locks that today's archives can answer.
+
+    The committed locks are taken as far as the archives still have what they name.
+    """
+    from click.testing import CliRunner
+
+    from cogn.cli.main import cogn
+
+    projects = {}
+    for example in sorted(EXAMPLES.iterdir()):
+        project = tmp_path_factory.mktemp("examples") / example.name
+        shutil.copytree(example, project, ignore=shutil.ignore_patterns(".cogn"))
+        result = CliRunner().invoke(cogn, ["lock", str(project)], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        projects[example.name] = project
+    return projects

@@ -1,0 +1,220 @@
+"""From the start of the server to a model that is ready, or cannot be."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cog.server import http as launcher
+
+if TYPE_CHECKING:
+    from runtime.conftest import Serve
+
+HELLO = """
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self) -> str:
+        return "hello"
+"""
+
+
+def test_the_port_is_open_and_says_so_before_the_model_is_ready(
+    serve: Serve, tmp_path: Path
+) -> None:
+    source = """
+    import pathlib, time
+    from cog import BasePredictor
+
+    class Predictor(BasePredictor):
+        def setup(self):
+            print("loading")
+            while not pathlib.Path("go").exists():
+                time.sleep(0.01)
+
+        def predict(self) -> str:
+            return "hello"
+    """
+    server = serve(source, until="STARTING")
+    refused = server.post()
+    assert refused.status_code == 503
+    assert refused.json() == {
+        "error": "Setup has not finished yet. "
+        "Wait until it has finished, or GET /health-check for status.",
+        "status": "failed",
+    }
+    server.wait(lambda: server.health()["setup"]["logs"] == "loading\n")
+    assert "completed_at" not in server.health()["setup"]
+    assert server.client.get("/openapi.json").status_code == 200
+    (tmp_path / "model0" / "go").touch()
+    server.wait_for("READY")
+    assert server.predict()["output"] == "hello"
+
+
+def test_no_openapi_document_is_served_until_the_model_is_loaded(
+    serve: Serve, tmp_path: Path
+) -> None:
+    waiting = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+    server = serve(waiting + HELLO, until="STARTING")
+    response = server.client.get("/openapi.json")
+    assert response.status_code == 503
+    assert response.json() == {"error": "OpenAPI schema not available"}
+    (tmp_path / "model0" / "go").touch()
+    server.wait_for("READY")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of"),
+        ("class Predictor:\n    pass", "Predictor must define run() or predict()"),
+        ("", "predict.py defines nothing called Predictor"),
+        ("Predictor = 3", "Predictor in predict.py is neither a class nor a function"),
+        ("class Predictor: (", "SyntaxError: "),
+        ("def Predictor(x) -> int: ...", "parameter `x` of Predictor: there is no type annotation"),
+        ("async def Predictor() -> int: ...", "async functions are not supported yet: Predictor"),
+        ("def Predictor() -> int: ...\nimport sys; sys.exit(4)", "SystemExit: 4"),
+        ("import os; os._exit(4)", "the worker died: it exited with code 4"),
+        (
+            HELLO
+            + "    def setup(self):\n        print('tried')\n        raise OSError('no disk')",
+            "OSError: no disk",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_set_up_leaves_a_server_that_says_why(
+    serve: Serve, source: str, reason: str
+) -> None:
+    server = serve(source, until="SETUP_FAILED")
+    setup = server.health()["setup"]
+    assert setup["status"] == "failed"
+    assert f"Setup failed: {reason}" in setup["logs"]
+    assert ("tried\nTraceback" in setup["logs"]) == ("tried" in source)
+    assert server.post().status_code == 503
+
+
+def test_a_reference_to_no_file_fails_setup(serve: Serve) -> None:
+    for reference, reason in (
+        ("other.py:Predictor", "there is no Python file other.py"),
+        ("predict.py", "'predict.py' does not name a model; write it as predict.py:Predictor"),
+    ):
+        server = serve(HELLO, reference=reference, until="SETUP_FAILED")
+        assert reason in server.health()["setup"]["logs"]
+
+
+def test_setup_that_takes_too_long_fails(serve: Serve) -> None:
+    source = HELLO + "    def setup(self):\n        import time; time.sleep(60)"
+    server = serve(source, until="SETUP_FAILED", environment={"COG_SETUP_TIMEOUT": "0.2"})
+    assert "setup timed out after 0.2 s" in server.health()["setup"]["logs"]
+
+
+def test_setup_that_takes_weights_is_told_there_are_none(serve: Serve) -> None:
+    source = HELLO.replace('"hello"', "repr(self.weights)")
+    source += "    def setup(self, weights):\n        self.weights = weights"
+    assert serve(source).predict()["output"] == "None"
+    server = serve(source, until="SETUP_FAILED", environment={"COG_WEIGHTS": "/w"})
+    assert "COG_WEIGHTS is not supported yet" in server.health()["setup"]["logs"]
+
+
+def test_the_model_sees_its_own_environment_and_nothing_of_the_server(serve: Serve) -> None:
+    source = """
+    import importlib.util, os, sys
+    import sibling
+    from cog import BasePredictor
+
+    FOREIGN = ("anyio", "msgspec", "uvicorn", "uvloop", "httptools", "click")
+
+    class Predictor(BasePredictor):
+        def predict(self) -> dict:
+            return {
+                "foreign": [each for each in FOREIGN if importlib.util.find_spec(each)],
+                "path": [each for each in sys.path if "runtime" in each],
+                "sibling": sibling.NAME,
+                "arguments": sys.argv[1:],
+                "pickles": Predictor.__module__,
+                "stdin": sys.stdin.read(),
+            }
+    """
+    server = serve(source, files={"sibling.py": "NAME = 'beside'", "queue.py": "1 / 0"})
+    assert server.predict()["output"] == {
+        "foreign": [],
+        "path": [],
+        "sibling": "beside",
+        "arguments": [],
+        "pickles": "predict",
+        "stdin": "",
+    }
+
+
+def test_flags_that_are_not_supported_yet_are_refused_and_ignored_ones_are_not(
+    serve: Serve,
+) -> None:
+    assert serve(HELLO, "--x-mode", "predict", "--threads", "2", "-v").predict()["output"]
+    for arguments in (["--x-mode", "train"], ["--upload-url", "http://127.0.0.1/"], ["--what"]):
+        with pytest.raises(AssertionError, match="error: .*(not supported yet|unrecognized)"):
+            serve(HELLO, *arguments)
+
+
+def test_console_logs_are_lines_for_people(serve: Serve) -> None:
+    log = serve(HELLO, environment={"LOG_FORMAT": "console"}).log()
+    assert "INFO    cogn.worker: the model is ready\n" in log
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("PORT", "http", "error: PORT is not a port number: 'http'"),
+        ("COG_LOG_LEVEL", "loud", "error: COG_LOG_LEVEL is 'loud'"),
+        ("COG_PREDICT_TYPE_STUB", "", "error: COG_PREDICT_TYPE_STUB is not set"),
+        ("COGN_SERVER", "/nowhere", "error: the server's site directory does not exist: /nowhere"),
+    ],
+)
+def test_an_environment_that_makes_no_sense_is_an_error_before_anything_starts(
+    serve: Serve, name: str, value: str, error: str
+) -> None:
+    with pytest.raises(AssertionError, match=error):
+        serve(HELLO, environment={name: value})
+
+
+def test_a_port_in_use_is_an_error(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(AssertionError, match=f"error: cannot listen on 127.0.0.1 port {port}"):
+            serve(HELLO, environment={"PORT": port})
+
+
+def test_the_launcher_replaces_its_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    calls: list[list[str]] = []
+
+    def execv(path: str, arguments: list[str]) -> None:
+        calls.append([path, *arguments])
+
+    monkeypatch.setattr(os, "execv", execv)
+    monkeypatch.setattr("sys.argv", ["http.py", "--host", "::1"])
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
+    monkeypatch.setenv("COGN_SERVER", str(tmp_path))
+    launcher.main()
+    path, program, *flags, _, site, host, address = calls[0]
+    assert path == program == "/usr/bin/python3"
+    assert flags == ["-I", "-S", "-c"]
+    assert [site, host, address] == [str(tmp_path), "--host", "::1"]
+
+
+def test_cog_itself_imports_nothing_outside_the_standard_library() -> None:
+    code = (
+        "import sys, cog, cog.input, cog.types\n"
+        "roots = {name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names\n"
+        "print(sorted(roots - {'__main__', 'cog'}))"
+    )
+    runtime = Path(launcher.__file__).parents[2]
+    output = subprocess.run(
+        [launcher.sys.executable, "-I", "-S", "-c", f"import sys; sys.path.append({str(runtime)!r})\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    assert output == "[]\n"
