@@ -82,11 +82,10 @@ class Server:
         self.process.wait()
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start the server for a model given as source; it is ready unless told otherwise."""
+def start_servers(directory: Path) -> Iterator[Serve]:
+    """Give the function that starts servers, and end them; what they write is in `directory`."""
     servers: list[Server] = []
-    site = tmp_path / "site"
+    site = directory / "site"
     site.mkdir()
     (site / "cog").symlink_to(RUNTIME / "cog")
 
@@ -98,23 +97,19 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         environment: dict[str, str] | None = None,
         files: dict[str, str] | None = None,
     ) -> Server:
-        directory = tmp_path / f"model{len(servers)}"
-        directory.mkdir()
+        model = directory / f"model{len(servers)}"
+        model.mkdir()
         for name, content in {"predict.py": source, **(files or {})}.items():
-            (directory / name).write_text(textwrap.dedent(content))
-        inherited = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
-        server = Server(
-            directory,
-            {
-                **inherited,
-                "COGN_SERVER": SERVER_SITE,
-                "COG_PREDICT_TYPE_STUB": reference,
-                "PORT": "0",
-                "PYTHONPATH": str(site),
-                **(environment or {}),
-            },
-            list(arguments),
-        )
+            (model / name).write_text(textwrap.dedent(content))
+        variables = {
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(directory),
+            "COGN_SERVER": SERVER_SITE,
+            "COG_PREDICT_TYPE_STUB": reference,
+            "PORT": "0",
+            "PYTHONPATH": str(site),
+        }
+        server = Server(model, variables | (environment or {}), list(arguments))
         servers.append(server)
         server.connect()
         if until is not None:
@@ -124,3 +119,15 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield start
     for server in servers:
         server.end()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start the server for a model given as source; it is ready unless told otherwise."""
+    yield from start_servers(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start servers that the tests of a module share."""
+    yield from start_servers(tmp_path_factory.mktemp("shared"))

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from cogn_runtime.front.process import describe_exit
 from cogn_runtime.front.supervisor import restart_delay
 
 if TYPE_CHECKING:
-    from runtime.conftest import Serve, Server
+    from runtime.conftest import Serve
 
 MODEL = """
 import ctypes, os, pathlib, signal, subprocess, sys, time
@@ -63,7 +64,7 @@ def is_running(pid: int) -> bool:
         ("exit", "it exited with code 7; its last output:\nlast words"),
         ("kill", "it was killed by SIGKILL, as happens when memory runs out; its last output:\n"),
         ("segfault", "it was killed by SIGSEGV; its last output:\n"),
-        ("close", "it closed its connection to the server; its last output:\nlast words"),
+        ("close", "it exited with code 1; its last output:\nlast words"),
         ("write", "it broke the protocol: "),
     ],
 )

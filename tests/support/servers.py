@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -57,3 +60,54 @@ def running_registry(directory: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+class ScriptedServer:
+    """An HTTP server that gives the listed answers, one a request, the last one again and again.
+
+    An answer is a status, a body and, if wanted, headers; a wrong ``Content-Length`` breaks the
+    connection. `requests` are the request lines so far.
+    """
+
+    def __init__(
+        self, answers: Sequence[tuple[int, bytes] | tuple[int, bytes, dict[str, str]]]
+    ) -> None:
+        self._answers = list(answers)
+        self.requests: list[str] = []
+
+    def __enter__(self) -> Self:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                outer.requests.append(f"{self.command} {self.path}")
+                status, body, *rest = (
+                    outer._answers.pop(0) if len(outer._answers) > 1 else outer._answers[0]
+                )
+                headers = {"Content-Length": str(len(body))} | dict(*rest)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+                self.close_connection = headers["Content-Length"] != str(len(body))
+
+            do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

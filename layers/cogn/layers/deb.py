@@ -83,6 +83,12 @@ class DebFile:
         # A tar of many small files takes a few times what the field counts.
         return self._unpack("data.tar", 4 * 1024 * kibibytes + (64 << 20))
 
+    @property
+    def md5sums(self) -> bytes:
+        """The list of the package's files with their MD5 sums (deb-md5sums(5)); may be empty."""
+        listed = self.files.get("md5sums")
+        return b"" if listed is None else listed.data
+
     def file(self, path: str) -> Entry:
         """Return the file at `path`; raises `DebError` when there is none."""
         for entry in self.entries:

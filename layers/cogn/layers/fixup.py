@@ -163,9 +163,9 @@ def _shells(packages: Iterable[DebFile], facts: Facts) -> Iterator[Entry]:
     lists = sorted(
         (entry.path, read_all(entry.content).decode())
         for package in packages
+        if _SHELLS.encode() in package.md5sums  # asked first, so that few packages are unpacked
         for entry in package.entries
-        if entry.path == _SHELLS or entry.path.startswith(f"{_SHELLS}.d/")
-        if entry.kind is Kind.FILE
+        if entry.path.startswith(_SHELLS) and entry.kind is Kind.FILE
     )
     shells: dict[str, None] = {}
     for line in "".join(text for _, text in lists).splitlines():

@@ -21,6 +21,7 @@ from cogn.resolver.textfile import read_text
 __all__ = ["Key", "YamlFile", "dotted"]
 
 _MOST_NODES = 20_000
+_DEEPEST = 100
 
 Key = Sequence[str | int]
 """The way to a value: names of keys and positions in sequences."""
@@ -95,6 +96,8 @@ def _walk(root: yaml.Node) -> Iterator[tuple[tuple[str | int, ...], int, yaml.No
         if not waiting:
             return
         path, mark, node = waiting.pop()
+        if len(path) > _DEEPEST:
+            break
         yield path, mark.line + 1, node
         if isinstance(node, yaml.MappingNode):
             for key, value in reversed(node.value):

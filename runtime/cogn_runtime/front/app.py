@@ -48,7 +48,7 @@ class App:
         await response.send(send)
 
     async def _answer(self, request: Request) -> Response:
-        methods = self._routes.get(request.path)
+        methods = self._routes.get(request.path) or self._routes_with_id(request.path)
         if methods is None:
             return Response(404)
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -59,6 +59,14 @@ class App:
             return await handler(request)
         except RefusedError as refusal:
             return refusal.response
+
+    def _routes_with_id(self, path: str) -> dict[str, _Handler] | None:
+        match path.split("/"):
+            case ["", "predictions", _]:
+                return {"PUT": self._unsupported}
+            case ["", "predictions", _, "cancel"]:
+                return {"POST": self._unsupported}
+        return None
 
     async def _index(self, _request: Request) -> Response:
         return Response.json(200, _INDEX)
@@ -83,6 +91,10 @@ class App:
 
     async def _predict(self, request: Request) -> Response:
         return await post_prediction(request, self._supervisor)
+
+    async def _unsupported(self, request: Request) -> Response:
+        error = f"{request.method} {request.path} is not supported yet"
+        return Response.json(501, {"error": error})
 
     async def _end(self, _request: Request) -> Response:
         self._shutdown()

@@ -115,16 +115,19 @@ class Supervisor:
 
     async def run(self) -> None:
         """Keep a worker running; returns when the first setup failed, else when cancelled."""
-        while True:
-            await self._live()
-            if not self._was_ready:
-                return
-            self._deaths += 1
-            delay = restart_delay(self._deaths)
-            _log.warning("starting a new worker in %g s", delay)
-            await anyio.sleep(delay)
-            if self._phase == "SETUP_FAILED":
-                self._begin_setup()
+        try:
+            while True:
+                await self._live()
+                if not self._was_ready:
+                    return
+                self._deaths += 1
+                delay = restart_delay(self._deaths)
+                _log.warning("starting a new worker in %g s", delay)
+                await anyio.sleep(delay)
+                if self._phase == "SETUP_FAILED":
+                    self._begin_setup()
+        finally:
+            self._fail_job("the server ended before the prediction did")
 
     @contextlib.contextmanager
     def slot(self, id_: str) -> Iterator[Job]:
@@ -190,11 +193,9 @@ class Supervisor:
             self._fault = f"it broke the protocol: {error}"
             worker.kill()
         heard_all.set()
-        with anyio.move_on_after(_EXIT_GRACE) as patience:
+        with anyio.move_on_after(_EXIT_GRACE):
             await worker.wait()
-        if patience.cancelled_caught:
-            self._fault = self._fault or "it closed its connection to the server"
-            worker.kill()
+        worker.kill()
 
     async def _limit_setup(self, worker: WorkerProcess) -> None:
         if self._setup_timeout is None:
@@ -236,10 +237,15 @@ class Supervisor:
             return
         self._begin_setup()
         self.setup.logs.write(f"The worker died: {reason}. Another one is started.\n")
-        if self._job is not None:
-            last = self._job.logs.last_lines(_LAST_LINES)
-            error = f"Worker crashed: {reason}" + (f"; its last output:\n{last}" if last else "")
-            self._job.finish(Failed(id=self._job.id, error=error))
+        self._fail_job(f"Worker crashed: {reason}", with_output=True)
+
+    def _fail_job(self, error: str, *, with_output: bool = False) -> None:
+        if self._job is None:
+            return
+        last = self._job.logs.last_lines(_LAST_LINES) if with_output else ""
+        if last:
+            error += f"; its last output:\n{last}"
+        self._job.finish(Failed(id=self._job.id, error=error))
 
     def _begin_setup(self) -> None:
         self._phase = "STARTING"

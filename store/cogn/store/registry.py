@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ import httpx
 
 from cogn.report import Reporter
 from cogn.store.errors import RegistryError
-from cogn.store.retry import UnavailableError, checked, plain_url, retried, transport_errors
+from cogn.store.retry import UnavailableError, checked, retried, transport_errors
 
 __all__ = ["Reference", "Repository"]
 
 _CHUNK = 1 << 20
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,14 @@ class Reference:
             )
         try:
             parsed = Container(text)
+            repository, tag = parsed.api_prefix, parsed.tag
         except ValueError as error:
             raise RegistryError(f"`{text}` is not an image reference") from error
+        if not _REPOSITORY.fullmatch(repository) or not _TAG.fullmatch(tag):
+            raise RegistryError(f"`{text}` is not an image reference")
         if parsed.digest:
             raise RegistryError(f"`{text}` has a digest, which only the image itself can tell")
-        return cls(parsed.registry, parsed.api_prefix, parsed.tag)
+        return cls(parsed.registry, repository, tag)
 
     @property
     def url(self) -> str:
@@ -84,7 +91,7 @@ class Repository:
                 response = await self._client.head(url, follow_redirects=True)
             return checked(response, 200, 404).status_code == httpx.codes.OK
 
-        with self._explained(f"ask for blob {digest}"):
+        with self._explained(f"asking for {digest}"):
             return await retried(attempt)
 
     async def put_blob(self, digest: str, size: int, file: Path, *, name: str) -> None:
@@ -109,7 +116,7 @@ class Repository:
 
                 await self._finish_upload(location, digest, size, content())
 
-        with self._explained(f"send {name}"):
+        with self._explained(f"sending {name}"):
             await retried(attempt)
 
     async def put_bytes(self, digest: str, data: bytes) -> None:
@@ -118,7 +125,7 @@ class Repository:
         async def attempt() -> None:
             await self._finish_upload(await self._upload_location(), digest, len(data), data)
 
-        with self._explained(f"send blob {digest}"):
+        with self._explained("sending the configuration"):
             await retried(attempt)
 
     async def put_manifest(self, media_type: str, data: bytes) -> None:
@@ -132,7 +139,7 @@ class Repository:
                 )
             checked(response, 201)
 
-        with self._explained("send the manifest"):
+        with self._explained("sending the manifest"):
             await retried(attempt)
 
     async def _upload_location(self) -> httpx.URL:
@@ -168,7 +175,7 @@ class Repository:
             if error.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
                 hint = "cogn cannot log in to registries yet: push to one that needs no credentials"
             raise RegistryError(
-                f"cannot {what} to {plain_url(self.reference.url)}: {error}", hint=hint
+                f"cannot push to `{self.reference}`: {what}: {error}", hint=hint
             ) from error
 
 

@@ -7,6 +7,7 @@ asks is the user's own configuration, a ``uv.toml`` in the project's directory i
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -203,6 +204,7 @@ class Uv:
                 command,
                 input="\n".join(requirements).encode(),
                 cwd=self._directory,
+                env={**os.environ, "UV_NO_WRAP": "1"},
                 stdout=subprocess.DEVNULL,
                 check=False,
             )

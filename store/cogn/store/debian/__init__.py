@@ -10,7 +10,7 @@ from cogn.store.debian.archive import (
     open_suite,
 )
 from cogn.store.debian.keys import archive_keys
-from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors, snapshot_root
+from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors
 from cogn.store.debian.packages import Package, Relation, parse_packages, parse_relations
 from cogn.store.debian.release import IndexFile, Release, read_release
 
@@ -32,5 +32,4 @@ __all__ = [
     "parse_packages",
     "parse_relations",
     "read_release",
-    "snapshot_root",
 ]

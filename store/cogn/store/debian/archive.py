@@ -13,11 +13,12 @@ import anyio
 import anyio.to_thread
 
 from cogn.store.debian.keys import archive_keys
-from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors, snapshot_root
+from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors
 from cogn.store.debian.packages import Package, load_packages
 from cogn.store.debian.release import Release, read_release
-from cogn.store.errors import ArchiveError, DownloadError, StoreError
+from cogn.store.errors import ArchiveError, DownloadError, HashError
 from cogn.store.http import Fetcher, plain_url
+from cogn.store.tasks import task_group
 
 __all__ = [
     "LockedArchive",
@@ -130,7 +131,7 @@ async def open_suite(suite: Suite, *, fetcher: Fetcher, mirrors: Mirrors) -> Ope
     gives a file that is forged, about another suite or out of date.
     """
     failures = []
-    for root in (*mirrors.of(suite.archive), snapshot_root(suite.archive)):
+    for root in (*mirrors.of(suite.archive), mirrors.snapshot(suite.archive)):
         url = f"{root}/dists/{suite.name}/InRelease"
         try:
             content = await fetcher.get(url, limit=_LARGEST_INRELEASE)
@@ -195,7 +196,7 @@ class _Places:
         return [f"{root}/{deb.path}" for root in self._mirrors.of(deb.archive)]
 
     def snapshot(self, deb: LockedDeb) -> list[str]:
-        root = snapshot_root(deb.archive, self._snapshots.get(deb.archive))
+        root = self._mirrors.snapshot(deb.archive, self._snapshots[deb.archive])
         return [f"{root}/{deb.path}"]
 
 
@@ -208,7 +209,6 @@ async def _download(
 ) -> list[LockedDeb]:
     """Fetch `debs` and return those that none of their places gives."""
     missing: set[str] = set()
-    failures: list[StoreError] = []
     limiter = anyio.CapacityLimiter(parallel)
 
     async def download(deb: LockedDeb) -> None:
@@ -216,17 +216,14 @@ async def _download(
         async with limiter:
             try:
                 await fetcher.download(places(deb), sha256=deb.sha256, size=deb.size, name=name)
-            except StoreError as error:
-                if type(error) is DownloadError:
-                    missing.add(deb.sha256)
-                else:
-                    failures.append(error)
+            except HashError:
+                raise
+            except DownloadError:
+                missing.add(deb.sha256)
 
-    async with anyio.create_task_group() as group:
+    async with task_group() as tasks:
         for deb in debs:
-            group.start_soon(download, deb)
-    if failures:
-        raise failures[0]
+            tasks.start_soon(download, deb)
     return [deb for deb in debs if deb.sha256 in missing]
 
 

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 from debian.deb822 import Deb822
 
+from cogn.store.debian.release import SNAPSHOT_FORMAT
 from cogn.store.errors import ArchiveError
 
-__all__ = ["MIRROR_VARIABLES", "Mirrors", "snapshot_root"]
+__all__ = ["MIRROR_VARIABLES", "Mirrors"]
 
 MIRROR_VARIABLES = {
     "debian": "COGN_DEBIAN_MIRROR",
@@ -25,16 +26,18 @@ MIRROR_VARIABLES = {
 }
 """The environment variable that holds the mirror of each archive, by the archive's name."""
 
-_SNAPSHOT_SERVICE = "https://snapshot.debian.org/archive"
-_SNAPSHOT_FORMAT = "%Y%m%dT%H%M%SZ"
 _SNAPSHOT_DELAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """The mirrors of each archive: URLs of archive roots, without a slash at the end."""
+    """The mirrors of each archive: URLs of archive roots, without a slash at the end.
+
+    `snapshot_service` keeps every archive as it was at many moments.
+    """
 
     roots: Mapping[str, tuple[str, ...]]
+    snapshot_service: str = "https://snapshot.debian.org/archive"
 
     @classmethod
     def find(
@@ -66,21 +69,20 @@ class Mirrors:
         """Return the roots of the mirrors of an archive; none is possible."""
         return self.roots.get(archive, ())
 
+    def snapshot(self, archive: str, locked: str | None = None) -> str:
+        """Return the root of an archive on the snapshot service, now or as a lock needs it.
 
-def snapshot_root(archive: str, snapshot: str | None = None) -> str:
-    """Return the root of an archive on the snapshot service, now or at a locked moment.
-
-    `snapshot` is the ``Date`` of an InRelease file. The service imports the archive some hours
-    after that date and answers a moment with the last import before it, so asking for the date
-    itself would give the state that came before. Asking for a day later gives the right files:
-    the archive keeps packages for more than a day after they are superseded.
-    """
-    if snapshot is None:
-        moment = datetime.now(UTC)
-    else:
-        date = datetime.strptime(snapshot, _SNAPSHOT_FORMAT).replace(tzinfo=UTC)
-        moment = date + _SNAPSHOT_DELAY
-    return f"{_SNAPSHOT_SERVICE}/{archive}/{moment.strftime(_SNAPSHOT_FORMAT)}"
+        `locked` is the ``Date`` of an InRelease file. The service imports an archive some hours
+        after that date and answers a moment with the last import before it, so asking for the date
+        itself would give the state that came before. A day later is right: an archive keeps
+        packages for more than a day after they are superseded.
+        """
+        if locked is None:
+            moment = datetime.now(UTC)
+        else:
+            moment = datetime.strptime(locked, SNAPSHOT_FORMAT).replace(tzinfo=UTC)
+            moment += _SNAPSHOT_DELAY
+        return f"{self.snapshot_service}/{archive}/{moment.strftime(SNAPSHOT_FORMAT)}"
 
 
 def _apt_roots(apt: Path) -> Iterator[str]:

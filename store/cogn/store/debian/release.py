@@ -17,9 +17,10 @@ from pysequoia import Cert, verify
 
 from cogn.store.errors import ArchiveError
 
-__all__ = ["IndexFile", "Release", "read_release"]
+__all__ = ["SNAPSHOT_FORMAT", "IndexFile", "Release", "read_release"]
 
-_SNAPSHOT_FORMAT = "%Y%m%dT%H%M%SZ"
+SNAPSHOT_FORMAT = "%Y%m%dT%H%M%SZ"
+"""How the snapshot services write a moment, for `datetime.strftime`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Release:
     @property
     def snapshot(self) -> str:
         """The release's date in the form of the snapshot services, such as 20260912T075541Z."""
-        return self.date.strftime(_SNAPSHOT_FORMAT)
+        return self.date.strftime(SNAPSHOT_FORMAT)
 
 
 def read_release(inrelease: bytes, *, name: str, keys: Sequence[Cert]) -> Release:

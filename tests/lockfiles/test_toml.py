@@ -1,0 +1,115 @@
+"""The lock file as people and git see it."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cogn.lockfiles import LockError, LockFormatError, LockMissingError, dumps, loads, read
+from cogn.report import ProblemsError
+from support.locks import HEX, make_deb, make_lock, make_wheel_entry
+
+names = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=12)
+
+
+@given(st.sets(names, min_size=1, max_size=9), st.text(max_size=40), st.randoms())
+def test_a_lock_reads_back_and_its_text_does_not_depend_on_order(
+    projects: set[str], reason: str, order: random.Random
+) -> None:
+    wheels = [make_wheel_entry(name) for name in sorted(projects)]
+    base = msgspec.structs.replace(make_lock().base, reason=reason)
+    lock = make_lock(wheels=tuple(wheels), base=base)
+    text = dumps(lock)
+    assert loads(text) == lock
+    order.shuffle(wheels)
+    assert dumps(make_lock(wheels=tuple(wheels), base=base)) == text
+
+
+def test_one_package_more_is_one_line_more() -> None:
+    before = dumps(make_lock()).splitlines()
+    more = make_lock(wheels=(make_wheel_entry(), make_wheel_entry("torch")))
+    after = dumps(more).splitlines()
+    (added,) = set(after) - set(before)
+    assert added.startswith('    {name = "torch", version = "1.0", ')
+    assert set(before) - set(after) == set()
+
+
+def test_no_place_is_in_a_lock() -> None:
+    assert not re.search(r"https?:|//|@", dumps(make_lock()))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("format = 1", "format = 2", "cogn.lock, `format`: lock format 2 is not 1, the one that"),
+        ("format = 1", "", "cogn.lock, `format`: lock format None is not 1, the one that"),
+        (
+            'platform = "linux/amd64"',
+            'platform = "windows"',
+            "cogn.lock, `platform`: Invalid enum value 'windows'",
+        ),
+        ("size = 1000", 'size = "1000"', "cogn.lock, `wheels[0].size`: Expected `int`, got `str`"),
+        ("size = 1000", "size = -1", "cogn.lock, `wheels[0].size`: Expected `int` >= 0"),
+        (f'sha256 = "{HEX}"', 'sha256 = "0"', "cogn.lock, `wheels[0].sha256`: Expected `str` m"),
+        ('reason = "', 'raison = "', "cogn.lock, `base`: Object contains unknown field `raison`"),
+        ("wheels = [", "wheels = [[", "cogn.lock:8: not valid TOML: Unclosed array (at line 8"),
+        ("[base]", "<<<<<<< ours\n[base]", "the file has merge conflict markers"),
+        ('archive = "debian"', 'archive = "d"', "`base.debs[0].archive`: there is no archive `d`"),
+        (
+            'path = "pool/main/b',
+            'path = "pool/../../b',
+            "`base.debs[0].path`: `pool/../../b/bash/bash_2.41-12_amd64.deb` is not a path of an",
+        ),
+        (
+            'file = "sample-1.0',
+            'file = "other-1.0',
+            "`wheels[0].file`: `other-1.0-py3-none-any.whl` is not sample 1.0",
+        ),
+        ('name = "libc6"', 'name = "bash"', "cogn.lock, `base.debs`: `bash` is there twice"),
+    ],
+)
+def test_a_lock_edited_by_hand_is_refused_with_the_place(old: str, new: str, message: str) -> None:
+    text = dumps(make_lock())
+    assert old in text
+    with pytest.raises(LockFormatError) as caught:
+        loads(text.replace(old, new, 1))
+    assert message in str(caught.value)
+    assert "cogn lock" in (caught.value.hint or "")
+
+
+def test_all_contradictions_are_told_at_once() -> None:
+    lock = make_lock()
+    debs = (make_deb("bash", archive="a"), make_deb("dash", path="/etc/passwd.deb"))
+    with pytest.raises(ProblemsError) as caught:
+        loads(dumps(make_lock(base=msgspec.structs.replace(lock.base, debs=debs))))
+    assert [problem.message for problem in caught.value.problems] == [
+        "there is no archive `a`",
+        "`/etc/passwd.deb` is not a path of an archive",
+    ]
+
+
+@given(st.binary(max_size=300))
+def test_any_file_is_a_lock_or_an_error_of_ours(data: bytes) -> None:
+    with suppress(LockError):
+        loads(data.decode(errors="replace"))
+
+
+def test_a_missing_lock_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(LockMissingError) as caught:
+        read(tmp_path / "cogn.lock")
+    assert str(caught.value) == f"there is no `cogn.lock` in `{tmp_path}`"
+    assert caught.value.hint == "run `cogn lock` first"
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cogn.lock").write_bytes(b"\xff\xfe")
+    with pytest.raises(LockFormatError, match="not UTF-8"):
+        read(tmp_path / "cogn.lock")

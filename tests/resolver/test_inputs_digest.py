@@ -1,0 +1,96 @@
+"""The digest of a project's inputs: what makes a lock stale, and what does not."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cogn.report import Reporter, Where
+from cogn.resolver import Project
+from cogn.resolver.requirements import read_requirements
+
+FILES = {
+    "cog.yaml": "run: predict.py:Predictor\nbuild:\n  python_requirements: requirements.txt\n",
+    "requirements.txt": "numpy>=2\n-c constraints.txt\n",
+    "constraints.txt": "idna<4\n",
+}
+EXPECTED = "sha256:0eeaf529638771376d171354ecb6892f01892445c9637eab54ddd6ffba53e7cb"
+
+
+def digest(directory: Path, changes: dict[str, str] | None = None) -> str:
+    directory.mkdir(exist_ok=True)
+    for name, text in {**FILES, **(changes or {})}.items():
+        (directory / name).write_bytes(text.encode())
+    return Project.load(directory).inputs_digest("linux/amd64")
+
+
+def test_the_digest_is_the_same_on_every_machine_and_in_every_version(tmp_path: Path) -> None:
+    # Another value here makes every lock stale: that needs a reason and a line in the changelog.
+    assert digest(tmp_path) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requirements.txt": "numpy>=2\r\n-c constraints.txt\r\n"},
+        {"requirements.txt": "# why\n\nnumpy>=2  # why\n--constraint=./constraints.txt"},
+        {"requirements.txt": "-r more.txt\n", "more.txt": "-c constraints.txt\nnumpy>=2\n"},
+        {"cog.yaml": FILES["cog.yaml"] + "environment: [A=1]\nimage: me/model\n"},
+        {"cog.yaml": FILES["cog.yaml"] + "  gpu: false\n  python_version: 3.13\n"},
+        {"cogn.toml": '[archives]\ndebian = "https://mirror.example/debian"\n'},
+        {"pyproject.toml": "[project]\nname = 'x'\n"},
+        {"other.txt": "unrelated"},
+    ],
+)
+def test_what_does_not_decide_the_content_does_not_change_it(
+    changes: dict[str, str], tmp_path: Path
+) -> None:
+    assert digest(tmp_path / "changed", changes) == digest(tmp_path / "plain")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requirements.txt": "numpy>=2.1\n-c constraints.txt\n"},
+        {"requirements.txt": "numpy>=2\n-r constraints.txt\n"},
+        {"constraints.txt": "idna<3\n"},
+        {"cog.yaml": FILES["cog.yaml"] + "  gpu: true\n"},
+        {"cog.yaml": FILES["cog.yaml"] + "  python_version: 3.13.5\n"},
+        {"requirements.txt": "--require-hashes\nnumpy>=2\n-c constraints.txt\n"},
+        {"uv.toml": 'prerelease = "allow"\n'},
+        {"pyproject.toml": '[tool.uv]\nprerelease = "allow"\n'},
+    ],
+)
+def test_what_decides_the_content_changes_it(changes: dict[str, str], tmp_path: Path) -> None:
+    assert digest(tmp_path / "changed", changes) != digest(tmp_path / "plain")
+
+
+def test_a_lock_answers_one_platform(tmp_path: Path) -> None:
+    digest(tmp_path)
+    project = Project.load(tmp_path)
+    assert project.inputs_digest("linux/amd64") != project.inputs_digest("linux/arm64")
+
+
+def test_a_list_and_a_file_of_the_same_requirements_are_the_same_inputs(tmp_path: Path) -> None:
+    listed = "run: predict.py:Predictor\nbuild:\n  python_packages: [numpy>=2, idna]\n"
+    in_file = digest(tmp_path / "file", {"requirements.txt": "numpy>=2\nidna\n"})
+    assert digest(tmp_path / "list", {"cog.yaml": listed}) == in_file
+
+
+NAMES = st.sampled_from(["numpy", "pillow >= 12", "uvloop; sys_platform == 'linux'", "idna[all]<4"])
+NOISE = st.sampled_from(["", "# a comment", "   ", "\t# --index-url https://index.example"])
+
+
+@given(st.lists(st.tuples(NAMES, NOISE, NOISE)), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_comments_blanks_and_line_ends_are_not_requirements(
+    lines: list[tuple[str, str, str]], end: str
+) -> None:
+    text = end.join(f"{above}{end}  {line}  {beside}" for line, above, beside in lines)
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "requirements.txt").write_bytes(text.encode())
+        read = read_requirements(Path(name), "requirements.txt", Where("cog.yaml"), Reporter())
+    assert read.lines == tuple(line for line, _, _ in lines)

@@ -1,0 +1,136 @@
+"""Sending to registries: a real one, and one that fails as it is told."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from cogn.report import Reporter
+from cogn.store.errors import RegistryError
+from cogn.store.registry import Reference, Repository
+from support.servers import ScriptedServer
+
+BLOB = b"a layer" * 300_000
+DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
+
+
+def push(reference: str, file: Path, digest: str = DIGEST) -> bool:
+    """Send the blob unless it is there; return whether it was there."""
+
+    async def run() -> bool:
+        async with Repository.open(Reference.parse(reference), Reporter()) as repository:
+            if await repository.has_blob(digest):
+                return True
+            await repository.put_blob(digest, len(BLOB), file, name="the layer")
+            return False
+
+    return anyio.run(run)
+
+
+@pytest.fixture
+def blob(tmp_path: Path) -> Path:
+    path = tmp_path / "blob"
+    path.write_bytes(BLOB)
+    return path
+
+
+@pytest.mark.registry
+def test_a_blob_is_sent_once(registry: str, blob: Path) -> None:
+    assert push(f"{registry}/some/model:1", blob) is False
+    assert push(f"{registry}/some/model:2", blob) is True
+    stored = httpx.get(f"http://{registry}/v2/some/model/blobs/{DIGEST}")
+    assert stored.content == BLOB
+
+
+@pytest.mark.registry
+def test_a_damaged_blob_is_noticed_on_the_way(registry: str, blob: Path) -> None:
+    blob.write_bytes(BLOB[::-1])
+    with pytest.raises(RegistryError, match="is damaged: it is not sha256:"):
+        push(f"{registry}/damaged:1", blob)
+    assert httpx.get(f"http://{registry}/v2/damaged/blobs/{DIGEST}").status_code == 404
+
+
+def test_a_registry_that_fails_for_a_moment_is_asked_again(blob: Path) -> None:
+    location = {"Location": "/upload?session=1"}
+    answers = [
+        (404, b""),
+        (500, b"", {"Retry-After": "0"}),
+        (202, b"", location),
+        (503, b"", {"Retry-After": "0"}),
+        (202, b"", location),
+        (201, b""),
+    ]
+    with ScriptedServer(answers) as server:
+        assert push(server.url.removeprefix("http://") + "m:1", blob) is False
+        assert server.requests == [
+            f"HEAD /v2/m/blobs/{DIGEST}",
+            "POST /v2/m/blobs/uploads/",
+            "POST /v2/m/blobs/uploads/",
+            f"PUT /upload?session=1&digest={DIGEST.replace(':', '%3A')}",
+            "POST /v2/m/blobs/uploads/",
+            f"PUT /upload?session=1&digest={DIGEST.replace(':', '%3A')}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "hint"),
+    [
+        ((500, b""), "the server answered 500 Internal Server Error", None),
+        (
+            (401, b""),
+            "the server answered 401 Unauthorized",
+            "cogn cannot log in to registries yet",
+        ),
+    ],
+)
+def test_a_registry_that_keeps_failing_is_reported(
+    blob: Path,
+    answer: tuple[int, bytes],
+    message: str,
+    hint: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cogn.store.retry._LONGEST_WAIT", 0.01)
+    with ScriptedServer([answer]) as server, pytest.raises(RegistryError) as caught:
+        push(server.url.removeprefix("http://") + "team/model:1", blob)
+    assert str(caught.value) == (
+        f"cannot push to `{server.url.removeprefix('http://')}team/model:1`: "
+        f"asking for {DIGEST}: {message}"
+    )
+    assert (caught.value.hint or "").startswith(hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "tag"),
+    [
+        ("localhost:5000/a/b:v1", "http://localhost:5000/v2/a/b", "v1"),
+        ("127.0.0.1:80/a", "http://127.0.0.1:80/v2/a", "latest"),
+        ("registry.example.com/team/model:2", "https://registry.example.com/v2/team/model", "2"),
+    ],
+)
+def test_a_reference_tells_where_the_registry_is(text: str, url: str, tag: str) -> None:
+    reference = Reference.parse(text)
+    assert (reference.url, reference.tag) == (url, tag)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model:1", "`model:1` does not name a registry"),
+        ("team/model", "`team/model` does not name a registry"),
+        ("localhost:5000/A B", "`localhost:5000/A B` is not an image reference"),
+        (
+            f"localhost:5000/a@sha256:{'0' * 64}",
+            f"`localhost:5000/a@sha256:{'0' * 64}` has a digest, which only the image itself can "
+            "tell",
+        ),
+    ],
+)
+def test_what_is_no_reference_is_refused(text: str, message: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        Reference.parse(text)
+    assert str(caught.value) == message
