@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from runtime.conftest import Serve
+    from runtime.conftest import Serve, Server
 
 HELLO = """
 from cog import BasePredictor
@@ -149,8 +149,12 @@ class Predictor(BasePredictor):
 
 
 @pytest.fixture(scope="module")
-def expressions() -> dict[str, Any]:
-    return {
+def evaluating(serve_module: Serve) -> Server:
+    return serve_module(OUTPUTS)
+
+
+def test_outputs_are_turned_into_json(evaluating: Server) -> None:
+    expected = {
         "None": None,
         "'é\\n'": "é\n",
         "10**30": 10**30,
@@ -163,18 +167,13 @@ def expressions() -> dict[str, Any]:
         "datetime.date(2020, 1, 2)": "2020-01-02",
         "Secret('hidden')": "**********",
     }
+    got = {each: evaluating.predict(expression=each)["output"] for each in expected}
+    assert got == expected
 
 
-def test_outputs_are_turned_into_json(serve: Serve, expressions: dict[str, Any]) -> None:
-    server = serve(OUTPUTS)
-    got = {each: server.predict(expression=each)["output"] for each in expressions}
-    assert got == expressions
-
-
-def test_an_output_that_json_cannot_express_fails_the_prediction(serve: Serve) -> None:
-    server = serve(OUTPUTS)
+def test_an_output_that_json_cannot_express_fails_the_prediction(evaluating: Server) -> None:
     errors = {
-        each: server.predict(expression=each)["error"]
+        each: evaluating.predict(expression=each)["error"]
         for each in ("object()", "b'raw'", "[float('nan')]", "'\\ud800'", "{(1, 2): 3}")
     }
     assert errors["object()"] == "TypeError: Object of type object is not JSON serializable"
@@ -182,7 +181,7 @@ def test_an_output_that_json_cannot_express_fails_the_prediction(serve: Serve) -
     assert errors["[float('nan')]"].startswith("cannot send the output: Out of range float")
     assert errors["'\\ud800'"].startswith("cannot send the output: 'utf-8' codec can't encode")
     assert errors["{(1, 2): 3}"] == "TypeError: keys must be text or numbers, not tuple"
-    assert server.predict(expression="1")["output"] == 1
+    assert evaluating.predict(expression="1")["output"] == 1
 
 
 def test_iterators_are_collected_into_a_list(serve: Serve) -> None:
@@ -244,20 +243,17 @@ def test_an_exception_fails_the_prediction_and_its_traceback_is_in_the_logs(serv
     assert "cogn_runtime" not in prediction["logs"]
 
 
-@pytest.mark.parametrize(
-    ("how", "error"),
-    [
+def test_nothing_the_model_raises_ends_the_worker(serve: Serve) -> None:
+    server = serve(FAILING)
+    for how, error in (
         ("exit", "SystemExit: 3"),
         ("interrupt", "KeyboardInterrupt"),
         ("odd", "Odd"),
         ("surrogate", "ValueError: \\ud800"),
         ("closed", "ValueError: no streams"),
-    ],
-)
-def test_nothing_the_model_raises_ends_the_worker(serve: Serve, how: str, error: str) -> None:
-    server = serve(FAILING)
-    assert server.predict(how=how)["error"] == error
-    assert server.predict(how="not")["status"] == ("failed" if how == "closed" else "succeeded")
+    ):
+        assert server.predict(how=how)["error"] == error
+    assert server.predict(how="any")["error"] == "ValueError: I/O operation on closed file."
     assert "died" not in server.log()
 
 
@@ -359,18 +355,21 @@ def test_data_urls_come_in_as_files_and_files_go_out_as_data_urls(
     assert list(tmp_path.glob("cogn-*")) == []
 
 
-def test_an_output_that_is_a_file_is_one_data_url(serve: Serve) -> None:
-    server = serve(FILES, reference="predict.py:identity")
-    assert server.predict(image=data_url(b"x", "image/webp"))["output"] == data_url(
+@pytest.fixture(scope="module")
+def identity(serve_module: Serve) -> Server:
+    return serve_module(FILES, reference="predict.py:identity")
+
+
+def test_an_output_that_is_a_file_is_one_data_url(identity: Server) -> None:
+    assert identity.predict(image=data_url(b"x", "image/webp"))["output"] == data_url(
         b"x", "image/webp"
     )
 
 
-def test_a_local_path_is_passed_as_it_is(serve: Serve, tmp_path: Path) -> None:
+def test_a_local_path_is_passed_as_it_is(identity: Server, tmp_path: Path) -> None:
     local = tmp_path / "here.bin"
     local.write_bytes(b"local")
-    server = serve(FILES, reference="predict.py:identity")
-    assert server.predict(image=str(local))["output"] == data_url(
+    assert identity.predict(image=str(local))["output"] == data_url(
         b"local", "application/octet-stream"
     )
 
@@ -386,13 +385,12 @@ def test_a_local_path_is_passed_as_it_is(serve: Serve, tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_had_fails_the_prediction(
-    serve: Serve, value: str, error: str
+    identity: Server, value: str, error: str
 ) -> None:
-    server = serve(FILES, reference="predict.py:identity")
-    prediction = server.predict(image=value)
+    prediction = identity.predict(image=value)
     assert prediction["status"] == "failed"
     assert prediction["error"].startswith(error)
-    assert server.health()["status"] == "READY"
+    assert identity.health()["status"] == "READY"
 
 
 class _Images(http.server.BaseHTTPRequestHandler):

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from cogn.layers.entry import Entry, Slice, check_path
+from cogn.layers.entry import Entry, Kind, Slice, check_path
 from cogn.layers.errors import SourceError
 from cogn.report import ProblemsError
 
@@ -49,44 +49,56 @@ def source_entries(root: Path) -> list[Entry]:
 
 def _walk(root: Path, directory: Path, problems: list[SourceError]) -> Iterator[Entry]:
     try:
-        children = sorted(os.scandir(directory), key=lambda child: child.name)
+        children = sorted(directory.iterdir())
     except OSError as error:
         problems.append(SourceError(f"`{directory}` cannot be read: {error.strerror}"))
         return
-    for child in children:
-        if child.name in _LEFT_OUT or child.name.endswith(".pyc"):
+    for path in children:
+        if _is_left_out(path):
             continue
-        path = Path(child.path)
-        relative = path.relative_to(root).as_posix()
-        target = f"{SOURCE}/{relative}"
         try:
-            target.encode()
-        except UnicodeEncodeError:
-            problems.append(SourceError(f"`{relative!a}` has a name that is not UTF-8"))
+            entry = _entry(root, path)
+        except SourceError as error:
+            problems.append(error)
             continue
-        if fault := check_path(target):
-            problems.append(SourceError(f"`{relative}` {fault}"))
-            continue
-        status = child.stat(follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
-            text = path.readlink().as_posix()
-            if _leaves(relative, text):
-                problems.append(
-                    SourceError(
-                        f"`{relative}` is a link to `{text}`, outside the source tree",
-                        hint="copy what it points to, or remove it",
-                    )
-                )
-            else:
-                yield Entry.symlink(target, text)
-        elif stat.S_ISDIR(status.st_mode):
-            yield Entry.directory(target)
+        yield entry
+        if entry.kind is Kind.DIRECTORY:
             yield from _walk(root, path, problems)
-        elif stat.S_ISREG(status.st_mode):
-            executable = bool(status.st_mode & stat.S_IXUSR)
-            yield Entry.file(target, Slice(path, 0, status.st_size), executable=executable)
-        else:
-            problems.append(SourceError(f"`{relative}` is neither file, directory nor link"))
+
+
+def _is_left_out(path: Path) -> bool:
+    # An image that was written into the source tree is no part of the next one.
+    return path.name in _LEFT_OUT or path.suffix == ".pyc" or (path / "oci-layout").is_file()
+
+
+def _entry(root: Path, path: Path) -> Entry:
+    status = path.lstat()
+    try:
+        name = _utf8(path.relative_to(root))
+        text = _utf8(path.readlink()) if stat.S_ISLNK(status.st_mode) else ""
+    except UnicodeDecodeError as error:
+        raise SourceError(f"`{path.name!a}` has a name or a target that is not UTF-8") from error
+    target = f"{SOURCE}/{name}"
+    if fault := check_path(target):
+        raise SourceError(f"`{name}` {fault}")
+    if stat.S_ISLNK(status.st_mode):
+        if _leaves(name, text):
+            raise SourceError(
+                f"`{name}` is a link to `{text}`, outside the source tree",
+                hint="copy what it points to, or remove it",
+            )
+        return Entry.symlink(target, text)
+    if stat.S_ISDIR(status.st_mode):
+        return Entry.directory(target)
+    if stat.S_ISREG(status.st_mode):
+        executable = bool(status.st_mode & stat.S_IXUSR)
+        return Entry.file(target, Slice(path, 0, status.st_size), executable=executable)
+    raise SourceError(f"`{name}` is neither file, directory nor link")
+
+
+def _utf8(path: Path) -> str:
+    """Return a path as UTF-8 has it, whatever encoding the locale made Python assume."""
+    return os.fsencode(path.as_posix()).decode()
 
 
 def _leaves(path: str, target: str) -> bool:

@@ -96,7 +96,7 @@ async def lock_system(
         changes = ", ".join(_changes(kept.debs, base.debs + python.debs))
         reporter.warn(
             f"the archive dropped packages of the lock, so these are locked anew: {changes}",
-            hint="to keep a lock longer, set COGN_DEBIAN_MIRROR to a mirror that keeps old versions",
+            hint="a mirror that keeps old versions, set in COGN_DEBIAN_MIRROR, keeps locks alive",
         )
     return base, python
 

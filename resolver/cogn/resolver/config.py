@@ -23,8 +23,8 @@ from pydantic import (
     model_validator,
 )
 
-from cogn.report import ProblemsError, Reporter
-from cogn.resolver.validation import config_errors, did_you_mean, fault
+from cogn.report import Reporter
+from cogn.resolver.validation import config_error, did_you_mean, fault
 from cogn.resolver.yamlfile import Key, YamlFile
 
 __all__ = ["CONFIG_NAME", "DEFAULT_PYTHON", "Build", "Concurrency", "Config", "read_config"]
@@ -48,7 +48,7 @@ _DENIED_VARIABLES = (
 
 
 def _python_version(value: object) -> str:
-    if isinstance(value, float) and not isinstance(value, bool) and value == 3.1:
+    if isinstance(value, float) and value == 3.1:
         raise fault(
             "YAML reads `3.10` without quotes as the number 3.1",
             hint='write `python_version: "3.10"`',
@@ -213,13 +213,12 @@ def read_config(path: Path, reporter: Reporter) -> tuple[Config, YamlFile]:
     a mistake and `ProblemsError` for several.
     """
     file = YamlFile.read(path)
-    for key, hint in _unknown_keys(file.data, Config, ()):
+    for key, hint in _unknown_keys(file.data):
         reporter.warn(f"{file.where(key)}: Cog knows no such key and ignores it", hint=hint)
     try:
         config = Config.model_validate(_without_nulls(file.data))
     except ValidationError as error:
-        problems = list(config_errors(error, file.where))
-        raise problems[0] if len(problems) == 1 else ProblemsError(problems) from error
+        raise config_error(error, file.where) from error
     return config, file
 
 
@@ -231,23 +230,22 @@ def _without_nulls(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unknown_keys(
-    table: dict[str, Any], model: type[BaseModel], above: Key
-) -> Iterator[tuple[Key, str | None]]:
+def _unknown_keys(data: dict[str, Any]) -> Iterator[tuple[Key, str | None]]:
     """Yield the keys that Cog does not know, each with a hint."""
-    for name, value in table.items():
-        key = (*above, name)
-        if name not in model.model_fields:
-            yield key, _nearest(str(name))
-        elif (inner := _TABLES.get(key)) and isinstance(value, dict):
-            yield from _unknown_keys(value, inner, key)
+    for name, value in data.items():
+        if name not in Config.model_fields:
+            yield (str(name),), _nearest(str(name))
+        elif (model := _TABLES.get(name)) and isinstance(value, dict):
+            for inner in value:
+                if inner not in model.model_fields:
+                    yield (name, str(inner)), _nearest(str(inner))
 
 
 def _nearest(name: str) -> str | None:
-    for (table,), model in _TABLES.items():
+    for table, model in _TABLES.items():
         if name in model.model_fields:
             return f"did you mean `{table}.{name}`?"
     return did_you_mean(name, [*Config.model_fields, *Build.model_fields])
 
 
-_TABLES: dict[Key, type[BaseModel]] = {("build",): Build, ("concurrency",): Concurrency}
+_TABLES: dict[str, type[BaseModel]] = {"build": Build, "concurrency": Concurrency}

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from cogn.lockfiles import FORMAT, Platform
-from cogn.report import CognError, ProblemsError, Reporter, Where
+from cogn.report import CognError, ProblemsError, Reporter
 from cogn.resolver.config import CONFIG_NAME, Config, read_config
-from cogn.resolver.errors import ConfigError, ProjectError
+from cogn.resolver.errors import ProjectError
 from cogn.resolver.requirements import Requirements, list_requirements, read_requirements
 from cogn.resolver.settings import SETTINGS_NAME, Settings, read_settings
 from cogn.resolver.support import unsupported
-from cogn.resolver.textfile import read_text
+from cogn.resolver.textfile import read_toml
 from cogn.resolver.yamlfile import YamlFile
 
 __all__ = ["Project"]
@@ -128,14 +127,9 @@ def _requirements(
 
 def _uv_settings(directory: Path) -> dict[str, Any]:
     """Return uv's settings in the directory: ``uv.toml`` or, without one, ``pyproject.toml``."""
-    for name, table in (("uv.toml", ()), ("pyproject.toml", ("tool", "uv"))):
-        if (path := directory / name).exists():
-            where = Where(name)
-            try:
-                settings: dict[str, Any] = tomllib.loads(read_text(path, where))
-            except tomllib.TOMLDecodeError as error:
-                raise ConfigError(f"not valid TOML: {error}", where=where) from error
-            for key in table:
-                settings = settings.get(key, {})
-            return settings
-    return {}
+    if (settings := read_toml(directory / "uv.toml")) is not None:
+        return settings
+    settings = read_toml(directory / "pyproject.toml") or {}
+    for key in ("tool", "uv"):
+        settings = settings.get(key, {})
+    return settings

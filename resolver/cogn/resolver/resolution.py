@@ -40,7 +40,8 @@ async def resolve(
     target = Target(build.python_minor, platform)
     uv = Uv(project.directory, reporter)
     kept = None if upgrade else previous
-    unchanged = kept is not None and not is_stale(project, kept) and kept.platform == platform
+    inputs = project.inputs_digest(platform)
+    unchanged = kept is not None and kept.inputs == inputs
     runtime = runtime_wheel()
     fetcher.cache.add(runtime.data)
 
@@ -78,7 +79,7 @@ async def resolve(
         locked_server = later(tasks, server_wheels)
     base, python = locked_system.value
     return Lock(
-        inputs=project.inputs_digest(platform),
+        inputs=inputs,
         platform=platform,
         base=base,
         python=python,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from cogn.report import ProblemsError, Where
-from cogn.resolver.errors import ConfigError
-from cogn.resolver.textfile import read_text
-from cogn.resolver.validation import config_errors, fault
+from cogn.report import Where
+from cogn.resolver.textfile import read_toml
+from cogn.resolver.validation import config_error, fault
 from cogn.resolver.yamlfile import dotted
 
 __all__ = ["SETTINGS_NAME", "Archives", "Settings", "read_settings"]
@@ -58,15 +56,9 @@ def read_settings(path: Path) -> Settings:
     Raises `ProjectError` when it cannot be read, `ConfigError` for a mistake or an unknown key, and
     `ProblemsError` for several.
     """
-    if not path.exists():
-        return Settings()
-    where = Where(path.name)
     try:
-        return Settings.model_validate(tomllib.loads(read_text(path, where)))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}", where=where) from error
+        return Settings.model_validate(read_toml(path) or {})
     except ValidationError as error:
-        problems = list(
-            config_errors(error, lambda key: Where(path.name, dotted(key) or None), known=_KEYS)
-        )
-        raise problems[0] if len(problems) == 1 else ProblemsError(problems) from error
+        raise config_error(
+            error, lambda key: Where(path.name, dotted(key) or None), known=_KEYS
+        ) from error

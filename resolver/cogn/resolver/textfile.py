@@ -1,13 +1,15 @@
-"""Reading the small text files of a project."""
+"""Reading the small text files of a project: plain and TOML."""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from cogn.report import Where
-from cogn.resolver.errors import ProjectError
+from cogn.resolver.errors import ConfigError, ProjectError
 
-__all__ = ["read_text"]
+__all__ = ["read_text", "read_toml"]
 
 _LARGEST = 1 << 20
 
@@ -29,3 +31,17 @@ def read_text(path: Path, where: Where) -> str:
         raise ProjectError(msg, where=where) from error
     except UnicodeDecodeError as error:
         raise ProjectError(f"`{path.name}` is not UTF-8", where=where) from error
+
+
+def read_toml(path: Path) -> dict[str, Any] | None:
+    """Return the content of a TOML file, or None when there is none.
+
+    Raises `ConfigError` when it is not TOML, and what `read_text` raises.
+    """
+    where = Where(path.name)
+    if not path.exists():
+        return None
+    try:
+        return tomllib.loads(read_text(path, where))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=where) from error

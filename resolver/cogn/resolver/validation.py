@@ -9,11 +9,11 @@ from types import NoneType
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from cogn.report import Where
+from cogn.report import CognError, ProblemsError, Where
 from cogn.resolver.errors import ConfigError
 from cogn.resolver.yamlfile import Key
 
-__all__ = ["config_errors", "did_you_mean", "fault"]
+__all__ = ["config_error", "did_you_mean", "fault"]
 
 _FAULT = "fault"
 _EXPECTED = {
@@ -31,7 +31,7 @@ _GOT = {
     int: "a number",
     list: "a list",
     str: "a string",
-    type(None): "nothing",
+    NoneType: "nothing",
 }
 
 
@@ -40,19 +40,21 @@ def fault(message: str, *, hint: str | None = None) -> PydanticCustomError:
     return PydanticCustomError(_FAULT, "{message}", {"message": message, "hint": hint})
 
 
-def config_errors(
+def config_error(
     error: ValidationError, where: Callable[[Key], Where], *, known: Iterable[str] = ()
-) -> Iterable[ConfigError]:
-    """Yield one error for each thing that pydantic found wrong.
+) -> CognError:
+    """Return the `ConfigError` of what pydantic found wrong, a `ProblemsError` of several.
 
     `known` are the names of keys that may have been meant by one that is forbidden.
     """
+    problems = []
     for details in error.errors(include_url=False):
         if details["type"] == "extra_forbidden":
             message, hint = "there is no such key", did_you_mean(str(details["loc"][-1]), known)
         else:
             message, hint = _described(details)
-        yield ConfigError(message, where=where(details["loc"]), hint=hint)
+        problems.append(ConfigError(message, where=where(details["loc"]), hint=hint))
+    return problems[0] if len(problems) == 1 else ProblemsError(problems)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

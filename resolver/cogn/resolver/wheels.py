@@ -102,5 +102,5 @@ def _not_allowed(
             )
         elif wheel.sha256 not in hashes[wheel.name]:
             yield RequirementsError(
-                f"no hash in the requirements is that of {wheel.file}: sha256 {wheel.sha256}"
+                f"no hash in the requirements is that of {wheel.file}: it is sha256:{wheel.sha256}"
             )

@@ -13,7 +13,7 @@ from typing import Any
 
 from cogn_runtime.frames import FrameDecoder, encode_frame
 
-__all__ = ["Channel"]
+__all__ = ["Channel", "encode_message"]
 
 _CHUNK_BYTES = 256 * 1024
 

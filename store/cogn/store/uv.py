@@ -140,13 +140,14 @@ class Uv:
         """
         if not requirements:
             return ()
-        lock = await self._compile(
-            requirements,
-            ["--python-version", target.python, "--python-platform", target.uv_platform],
-            constraints=constraints,
-            excludes=excludes,
-            preferences=preferences or {},
-        )
+        with self._reporter.task("Resolving", f"{len(requirements)} requirements"):
+            lock = await self._compile(
+                requirements,
+                ["--python-version", target.python, "--python-platform", target.uv_platform],
+                constraints=constraints,
+                excludes=excludes,
+                preferences=preferences,
+            )
         try:
             selected = list(lock.select(environment=target.environment, tags=target.tags))
         except PylockSelectError as error:

@@ -80,7 +80,7 @@ def read_release(inrelease: bytes, *, name: str, keys: Sequence[Cert]) -> Releas
 
 def _signed_text(inrelease: bytes, name: str, keys: Sequence[Cert]) -> str:
     try:
-        signed = verify(inrelease, lambda _key_ids: list(keys)).bytes
+        verified = verify(inrelease, lambda _key_ids: list(keys))
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
         msg = f"the InRelease file of {name} is not signed by a key of Debian: {reason}"
@@ -89,12 +89,20 @@ def _signed_text(inrelease: bytes, name: str, keys: Sequence[Cert]) -> str:
             "this version of cogn is signed with newer keys"
         )
         raise ArchiveError(msg, hint=hint) from error
-    if signed is None:
-        raise ArchiveError(f"the InRelease file of {name} has no signed text")
+    _check_expiration([signature.certificate for signature in verified.valid_sigs], keys, name)
     try:
-        return signed.decode()
+        return (verified.bytes or b"").decode()
     except UnicodeDecodeError as error:
         raise ArchiveError(f"the InRelease file of {name} is not UTF-8") from error
+
+
+def _check_expiration(signers: Sequence[str], keys: Sequence[Cert], name: str) -> None:
+    """Refuse signatures of expired keys, which count as valid when they claim an early date."""
+    now = datetime.now(UTC)
+    expirations = [key.expiration for key in keys if key.fingerprint in signers]
+    if all(expiration is not None and expiration < now for expiration in expirations):
+        msg = f"the InRelease file of {name} is signed by no key but expired ones"
+        raise ArchiveError(msg, hint="a newer version of cogn may know the newer keys")
 
 
 def _field(fields: Mapping[str, str], name: str, key: str) -> str:

@@ -1,0 +1,148 @@
+"""Wheels that break the rules, and the files that installing makes."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cogn.layers.errors import LayerError
+from cogn.layers.install import installed
+from cogn.layers.wheel import WheelFile
+from support.layers import Written, write_layer
+from support.wheels import make_wheel
+
+
+def install(path: Path) -> Written:
+    return write_layer(installed(WheelFile(path, path.name), "site"))
+
+
+def test_scripts_start_the_images_interpreter(tmp_path: Path) -> None:
+    wheel = make_wheel(
+        tmp_path,
+        {
+            "sample/__init__.py": "",
+            "sample-1.0.data/scripts/tool": "#!python -u\nprint(1)\n",
+            "sample-1.0.data/scripts/shell": "#!/bin/sh\n",
+            "sample-1.0.data/data/share/x.txt": "x",
+            "sample-1.0.dist-info/entry_points.txt": (
+                "[console_scripts]\nsample = sample:main\n[other]\na = b\n"
+            ),
+        },
+    )
+    files = install(wheel).files()
+    assert files["site/bin/tool"] == (0o755, b"#!/usr/local/bin/python\nprint(1)\n")
+    assert files["site/bin/shell"] == (0o755, b"#!/bin/sh\n")
+    assert files["site/share/x.txt"] == (0o644, b"x")
+    mode, script = files["site/bin/sample"]
+    assert mode == 0o755
+    assert script.startswith(b"#!/usr/local/bin/python\n")
+    assert b"from sample import main" in script
+    assert files["site/sample-1.0.dist-info/INSTALLER"] == (0o644, b"cogn\n")
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"../evil": ""}, "`../evil` has a part `..`"),
+        ({"/etc/passwd": ""}, "`/etc/passwd` is not a relative path"),
+        ({"a\\b": ""}, "`a\\b` has a character that no path in an image may have"),
+        ({"pkg/.wh.x": ""}, "(`.wh.`)"),
+        ({"pkg/a.py": "", "pkg/A.py": ""}, "differs from `pkg/a.py` only by case"),
+        ({"sample-1.0.data/strange/x": ""}, "is in no installation scheme"),
+        ({"other-1.dist-info/METADATA": ""}, "has 2 .dist-info directories, not one"),
+        (
+            {"sample-1.0.data/scripts/x": "", "bin/x": ""},
+            "installs `bin/x` twice",
+        ),
+        (
+            {"sample-1.0.dist-info/entry_points.txt": "[console_scripts]\n../x = a:b"},
+            "`../x` cannot be a script's name",
+        ),
+        (
+            {"sample-1.0.dist-info/entry_points.txt": "[console_scripts]\nx = !"},
+            "entry_points.txt is malformed",
+        ),
+    ],
+)
+def test_a_wheel_that_must_not_be_unpacked_is_refused(
+    tmp_path: Path, files: dict[str, bytes | str], fault: str
+) -> None:
+    with pytest.raises(LayerError) as caught:
+        install(make_wheel(tmp_path, files))
+    assert str(caught.value).startswith("`sample-1.0-py3-none-any.whl`")
+    assert fault in str(caught.value)
+
+
+def central(data: bytearray, name: bytes) -> int:
+    """Return where the central directory's record of a member begins."""
+    return data.rindex(name) - 46
+
+
+def encrypt(data: bytearray) -> None:
+    data[central(data, b"sample/code.py") + 8] |= 1
+
+
+def link(data: bytearray) -> None:
+    struct.pack_into("<I", data, central(data, b"sample/code.py") + 38, 0o120777 << 16)
+
+
+def another_name(data: bytearray) -> None:
+    at = data.index(b"sample/code.py")
+    data[at : at + 6] = b"samplE"
+
+
+def wrong_crc(data: bytearray) -> None:
+    data[central(data, b"sample/code.py") + 16] ^= 1
+
+
+def larger(data: bytearray) -> None:
+    at = central(data, b"sample/code.py") + 24
+    struct.pack_into("<I", data, at, struct.unpack_from("<I", data, at)[0] + 1)
+
+
+def overlap(data: bytearray) -> None:
+    at = central(data, b"sample/code.py") + 20
+    struct.pack_into("<I", data, at, struct.unpack_from("<I", data, at)[0] + 400)
+
+
+def bzip2(data: bytearray) -> None:
+    data[central(data, b"sample/code.py") + 10] = 12
+
+
+def cut(data: bytearray) -> None:
+    del data[len(data) // 2 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (encrypt, "`sample/code.py` is encrypted"),
+        (link, "`sample/code.py` is a symbolic link"),
+        (another_name, "`sample/code.py` has a local header that is not its own"),
+        (wrong_crc, "has CRC-32"),
+        (larger, "ends too early"),
+        (overlap, "overlaps another member"),
+        (bzip2, "`sample/code.py` is compressed by method 12"),
+        (cut, "not a readable zip archive"),
+    ],
+)
+def test_a_damaged_or_forged_archive_is_refused(
+    tmp_path: Path, damage: Callable[[bytearray], None], fault: str
+) -> None:
+    wheel = make_wheel(tmp_path, {"sample/code.py": "print('hello')\n" * 50})
+    data = bytearray(wheel.read_bytes())
+    damage(data)
+    wheel.write_bytes(data)
+    with pytest.raises(LayerError, match=fault):
+        install(wheel)
+
+
+def test_stored_members_and_a_comment_are_read(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, {"a.py": b"x" * 9}, compression=zipfile.ZIP_STORED)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.comment = b"made by hand"
+    assert install(wheel).files()["site/a.py"] == (0o644, b"x" * 9)

@@ -1,0 +1,309 @@
+"""From a project to its lock: what is asked anew, what stays, what the lock says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+
+from cogn import lockfiles
+from cogn.lockfiles import Archive, Base, Deb, Lock, Platform, Python, Seal
+from cogn.report import CognError, Reporter
+from cogn.resolver import Project, RequirementsError, is_stale, resolution, resolve
+from cogn.store import Cache, UvError
+from cogn.store.debian import Mirrors
+from cogn.store.http import Fetcher
+from cogn.store.runtime import RuntimeWheel, runtime_wheel
+from cogn.store.uv import Target, Uv
+from support.reports import Recorder
+from support.wheels import make_wheel
+
+BASE = Base(
+    kind="debian",
+    release="trixie",
+    reason="for tests",
+    archives=(
+        Archive(
+            name="debian",
+            suite="trixie",
+            components=("main",),
+            snapshot="20260101T000000Z",
+            release="0" * 64,
+        ),
+    ),
+    debs=(
+        Deb(
+            name="base-files",
+            version="13",
+            architecture="amd64",
+            archive="debian",
+            path="pool/main/b/base-files/base-files_13_amd64.deb",
+            sha256="0" * 64,
+            size=1,
+        ),
+    ),
+)
+PYTHON = Python(version="3.13.5", source="debian", reason="for tests", debs=())
+SEAL = Seal(
+    layer="base",
+    recipe=f"sha256:{'1' * 64}",
+    diff_id=f"sha256:{'2' * 64}",
+    digest=f"sha256:{'3' * 64}",
+    size=1,
+)
+
+
+def runtime(version: str = "0.1.0") -> RuntimeWheel:
+    data = f"the runtime's wheel, {version}".encode()
+    return RuntimeWheel(
+        name="cogn-runtime",
+        version=version,
+        file=f"cogn_runtime-{version}-py3-none-any.whl",
+        data=data,
+        sha256=hashlib.sha256(data).hexdigest(),
+        requires=("front>=1",),
+    )
+
+
+class House:
+    """A project, the one directory of wheels that uv knows there, and a cache."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.wheels = directory / "wheels"
+        self.wheels.mkdir()
+        self.cache = Cache(directory / "cache")
+        self.recorder = Recorder()
+        (directory / "uv.toml").write_text('no-index = true\nfind-links = ["wheels"]\n')
+        (directory / "cog.yaml").write_text(
+            "run: predict.py:Predictor\nbuild: {python_requirements: requirements.txt}\n"
+        )
+        self.require("leaf")
+        for name in ("leaf", "front"):
+            self.publish(name, "1.0")
+
+    def require(self, text: str) -> None:
+        (self.directory / "requirements.txt").write_text(text + "\n")
+
+    def publish(self, name: str, version: str, *requires: str) -> str:
+        path = make_wheel(self.wheels, {}, name=name, version=version, requires=requires)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def lock(
+        self,
+        previous: Lock | None = None,
+        *,
+        upgrade: bool = False,
+        platform: Platform = "linux/amd64",
+    ) -> Lock:
+        async def run() -> Lock:
+            async with Fetcher.open(self.cache) as fetcher:
+                return await resolve(
+                    Project.load(self.directory),
+                    platform=platform,
+                    previous=previous,
+                    upgrade=upgrade,
+                    fetcher=fetcher,
+                    mirrors=Mirrors({}),
+                    reporter=self.recorder,
+                )
+
+        return anyio.run(run)
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house whose Debian archive is out of the question and whose runtime is a small one."""
+
+    async def lock_system(**_: object) -> tuple[Base, Python]:
+        return BASE, PYTHON
+
+    monkeypatch.setattr(resolution, "lock_system", lock_system)
+    monkeypatch.setattr(resolution, "runtime_wheel", runtime)
+    return House(tmp_path)
+
+
+def pins(lock: Lock) -> tuple[str, str]:
+    """The model's and the server's wheels as text."""
+    model, server = (
+        " ".join(f"{wheel.name}=={wheel.version}" for wheel in wheels)
+        for wheels in (lock.wheels, lock.server)
+    )
+    return model, server
+
+
+def test_a_lock_has_the_model_and_apart_from_it_the_server(house: House) -> None:
+    lock = house.lock()
+    assert pins(lock) == ("leaf==1.0", "cogn-runtime==0.1.0 front==1.0")
+    assert (lock.base, lock.python, lock.cuda, lock.seals) == (BASE, PYTHON, None, ())
+    assert lock.wheels[0].size == (house.wheels / lock.wheels[0].file).stat().st_size
+    assert house.cache.find(runtime().sha256)
+    assert lockfiles.loads(lockfiles.dumps(lock)) == lock
+
+
+def test_an_unchanged_project_is_locked_again_without_uv(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = house.lock()
+    house.publish("leaf", "2.0")
+    monkeypatch.setattr(Uv, "resolve", None)
+    assert house.lock(lock) == lock
+
+
+def test_a_change_of_requirements_keeps_the_versions_that_still_fit(house: House) -> None:
+    lock = house.lock()
+    for name in ("leaf", "front", "other"):
+        house.publish(name, "2.0")
+    house.require("leaf\nother")
+    assert pins(house.lock(lock)) == (
+        "leaf==1.0 other==2.0",
+        "cogn-runtime==0.1.0 front==1.0",
+    )
+
+
+def test_an_upgrade_takes_the_newest_versions(house: House) -> None:
+    lock = house.lock()
+    house.publish("leaf", "2.0")
+    house.publish("front", "2.0")
+    upgraded = house.lock(lock, upgrade=True)
+    assert pins(upgraded) == ("leaf==2.0", "cogn-runtime==0.1.0 front==2.0")
+
+
+def test_a_new_runtime_resolves_the_server_again_and_keeps_versions(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = house.lock()
+    house.publish("leaf", "2.0")
+    house.publish("front", "2.0")
+    monkeypatch.setattr(resolution, "runtime_wheel", lambda: runtime("0.2.0"))
+    assert pins(house.lock(lock)) == ("leaf==1.0", "cogn-runtime==0.2.0 front==1.0")
+
+
+def test_seals_are_carried_over(house: House) -> None:
+    sealed = msgspec.structs.replace(house.lock(), seals=(SEAL,))
+    assert house.lock(sealed).seals == (SEAL,)
+
+
+def test_a_lock_of_another_platform_is_resolved_again(house: House) -> None:
+    lock = house.lock()
+    house.publish("leaf", "2.0")
+    other = house.lock(lock, platform="linux/arm64")
+    assert other.platform == "linux/arm64"
+    assert other.inputs != lock.inputs
+    assert pins(other)[0] == "leaf==1.0"
+
+
+def test_a_lock_is_stale_when_the_inputs_have_changed(house: House) -> None:
+    lock = house.lock()
+    assert not is_stale(Project.load(house.directory), lock)
+    house.require("leaf<2")
+    assert is_stale(Project.load(house.directory), lock)
+
+
+def test_cog_itself_is_left_out_even_when_a_package_requires_it(house: House) -> None:
+    house.publish("cog", "0.9")
+    house.publish("leaf", "1.1", "cog", "coglet")
+    assert pins(house.lock())[0] == "leaf==1.1"
+
+
+def test_a_model_without_requirements_has_no_wheels(house: House) -> None:
+    house.require("# none")
+    assert house.lock().wheels == ()
+
+
+def test_hashes_of_the_requirements_must_be_those_of_the_wheels(house: House) -> None:
+    needed = house.publish("needed", "1.0")
+    right = house.publish("leaf", "1.0", "needed")
+    house.require(f"leaf==1.0 --hash=sha256:{right}\nneeded --hash=sha256:{needed}")
+    assert pins(house.lock())[0] == "leaf==1.0 needed==1.0"
+    house.require(f"leaf==1.0 --hash=sha256:{'0' * 64}")
+    with pytest.raises(CognError) as caught:
+        house.lock()
+    assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
+        (
+            "no hash in the requirements is that of leaf-1.0-py3-none-any.whl: "
+            f"it is sha256:{right}",
+            None,
+        ),
+        (
+            "the requirements name hashes, and none for needed 1.0",
+            f"add `needed==1.0 --hash=sha256:{needed}`",
+        ),
+    ]
+    assert all(isinstance(problem, RequirementsError) for problem in caught.value.problems)
+
+
+def test_a_failure_of_one_resolution_is_raised_as_itself(house: House) -> None:
+    house.require("leaf>=5")
+    with pytest.raises(UvError, match="you require leaf>=5"):
+        house.lock()
+
+
+# With the real index and the real archive.
+
+Write = Callable[[str], Project]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a cog.yaml with these lines under ``build``; returns the project."""
+
+    def write(build: str) -> Project:
+        (tmp_path / "cog.yaml").write_text(f"run: predict.py:Predictor\nbuild: {{{build}}}\n")
+        return Project.load(tmp_path)
+
+    return write
+
+
+async def lock_really(project: Project, cache: Cache, previous: Lock | None = None) -> Lock:
+    async with Fetcher.open(cache) as fetcher:
+        return await resolve(
+            project,
+            platform="linux/amd64",
+            previous=previous,
+            upgrade=False,
+            fetcher=fetcher,
+            mirrors=Mirrors.find(),
+            reporter=Reporter(),
+        )
+
+
+@pytest.mark.network
+def test_a_project_is_locked_and_locked_again_to_the_same_bytes(write: Write) -> None:
+    project = write("python_packages: [numpy, pillow]")
+    lock = anyio.run(lock_really, project, Cache())
+    assert [wheel.name for wheel in lock.wheels] == ["numpy", "pillow"]
+    assert {"anyio", "cogn-runtime", "msgspec", "uvicorn"} <= {wheel.name for wheel in lock.server}
+    assert all(wheel.size > 1000 for wheel in lock.wheels + lock.server)
+    text = lockfiles.dumps(lock)
+    assert "://" not in text
+    read_back = lockfiles.loads(text)
+    assert lockfiles.dumps(anyio.run(lock_really, project, Cache(), read_back)) == text
+
+
+@pytest.mark.network
+def test_torch_on_a_gpu_brings_its_cuda(write: Write) -> None:
+    project = write("gpu: true, python_packages: [torch==2.9.1]")
+    lock = anyio.run(lock_really, project, Cache())
+    assert lock.cuda is not None
+    assert (lock.cuda.version, lock.cuda.cudnn, lock.cuda.driver) == (
+        "12.8",
+        "9.10.2.21",
+        "525.60.13",
+    )
+    assert lock.cuda.reason == (
+        "the wheels bring it: nvidia-cuda-runtime-cu12 12.8.90 and nvidia-cudnn-cu12 9.10.2.21"
+    )
+    assert sum(wheel.size for wheel in lock.wheels) > 3_000_000_000
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+def test_the_server_has_wheels_for_every_platform(platform: str, tmp_path: Path) -> None:
+    target = Target(python="3.13", platform=platform)
+    found = anyio.run(Uv(tmp_path).resolve, runtime_wheel().requires, target)
+    assert "uvicorn" in {wheel.name for wheel in found}

@@ -1,0 +1,79 @@
+"""Which places the bytes of an archive are looked for in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cogn.store import ArchiveError
+from cogn.store.debian import Mirrors
+
+
+def find(apt: Path, configured: dict[str, str] | None = None, **environment: str) -> Mirrors:
+    return Mirrors.find(configured, environment=environment, apt=apt)
+
+
+def test_a_machine_without_apt_has_no_mirrors(tmp_path: Path) -> None:
+    mirrors = find(tmp_path / "nothing")
+    assert mirrors.of("debian") == mirrors.of("debian-security") == ()
+
+
+def test_the_configuration_goes_before_the_environment_and_that_before_apt(tmp_path: Path) -> None:
+    (tmp_path / "sources.list").write_text("deb http://apt.example/debian bookworm main\n")
+    variable = "http://variable.example/debian/"
+    assert find(tmp_path, COGN_DEBIAN_MIRROR=variable).of("debian") == (
+        "http://variable.example/debian",
+        "http://apt.example/debian",
+    )
+    configured = {"debian": "https://chosen.example/any/path"}
+    assert find(tmp_path, configured, COGN_DEBIAN_MIRROR=variable).of("debian") == (
+        "https://chosen.example/any/path",
+        "http://apt.example/debian",
+    )
+
+
+def test_an_archive_is_known_by_the_end_of_its_root_and_the_suite_does_not_matter(
+    tmp_path: Path,
+) -> None:
+    sources = tmp_path / "sources.list.d"
+    sources.mkdir()
+    (tmp_path / "sources.list").write_text(
+        "# deb http://comment.example/debian bookworm main\n"
+        "deb [arch=amd64 signed-by=/a.gpg] http://one.example/debian/ bookworm main\n"
+        "deb-src http://source.example/debian bookworm main\n"
+        "deb http://one.example/debian bookworm-updates main\n"
+        "deb http://other.example/ubuntu noble main\n"
+        "deb mirror+file:/etc/apt/mirrors/debian bookworm main\n"
+        "deb\n"
+    )
+    (sources / "debian.sources").write_text(
+        "Types: deb deb-src\n"
+        "# a comment\n"
+        "URIs: https://two.example/debian cdrom:[x]/debian\n"
+        " https://two.example/debian-security\n"
+        "Suites: trixie\n"
+        "\n"
+        "Types: deb\n"
+        "Enabled: no\n"
+        "URIs: https://off.example/debian\n"
+    )
+    mirrors = find(tmp_path)
+    assert mirrors.of("debian") == ("http://one.example/debian", "https://two.example/debian")
+    assert mirrors.of("debian-security") == ("https://two.example/debian-security",)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://secret@mirror.example/debian", "mirror.example", "file:///d"]
+)
+def test_a_configured_mirror_has_to_be_http(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ArchiveError, match="`debian` is not an http or https URL") as error:
+        find(tmp_path, COGN_DEBIAN_MIRROR=url)
+    assert "secret" not in str(error.value)
+    assert error.value.hint == "see the variable COGN_DEBIAN_MIRROR"
+
+
+def test_a_snapshot_is_asked_for_a_day_after_the_locked_date() -> None:
+    mirrors = Mirrors({}, "https://snapshots.example")
+    root = mirrors.snapshot("debian", "20251231T235959Z")
+    assert root == "https://snapshots.example/debian/20260101T235959Z"
