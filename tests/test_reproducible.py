@@ -8,12 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from cogn.store.cache import Cache
+from support.containers import podman, run_in
 from support.projects import COGN, cache_of_inputs, cogn, digest_of, unseal
+
+ROOT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.network
 
@@ -139,3 +143,40 @@ def test_two_at_once_share_a_cache(project: Path, digest: str, tmp_path: Path) -
         for copy in copies
     ]
     assert [process.communicate()[0].strip() for process in processes] == [digest, digest]
+
+
+@pytest.mark.podman
+def test_another_python_and_system_give_the_same_digest(
+    project: Path, digest: str, tmp_path: Path
+) -> None:
+    """The host is an image of Debian trixie with Python 3.13, which cogn makes itself."""
+    host = tmp_path / "host"
+    host.mkdir()
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    (host / "requirements.txt").write_text("\n".join(dependencies))
+    (host / "cog.yaml").write_text(
+        "build: {python_version: '3.13', python_requirements: requirements.txt}\nrun: run.py:run\n"
+    )
+    (host / "run.py").write_text("def run() -> str: ...\n")
+    shared = Cache().root
+    assert cogn("lock", host, cache=shared).returncode == 0
+    archive = tmp_path / "host.tar"
+    made = digest_of(cogn("assemble", host, "-o", f"oci-archive:{archive}", cache=shared))
+    image = podman("pull", "--quiet", f"oci-archive:{archive}").strip()
+    assert podman("image", "inspect", "--format", "{{.Digest}}", image).strip() == made
+
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy, symlinks=True)
+    cache = cache_of_inputs(unseal(copy), tmp_path / "cache", link=False)
+    parts = ("report", "lockfiles", "store", "resolver", "layers", "cli")
+    options = (
+        *("--network", "none", "--volume", f"{ROOT}:/cogn:ro"),
+        *("--volume", f"{copy}:/project", "--volume", f"{cache}:/cache"),
+        *("--env", "COGN_CACHE=/cache"),
+        *("--env", "PYTHONPATH=" + ":".join(f"/cogn/{part}" for part in parts)),
+        *("--env", "PYTHONDONTWRITEBYTECODE=1"),
+    )
+    assert run_in(image, "python", "--version", options=options).startswith("Python 3.13.")
+    assert run_in(image, "python", *COGN[1:], "assemble", "/project", options=options) == (
+        f"{digest}\n"
+    )

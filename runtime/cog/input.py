@@ -37,21 +37,13 @@ def Input(  # noqa: N802 - reads like a type where it is used
     choices: Sequence[str | int | float] | None = None,
     deprecated: bool | None = None,
     accept: str | None = None,
-    **unknown: Any,  # noqa: ANN401 - only looked at by name
 ) -> Any:  # noqa: ANN401 - stands as the default of a parameter of any type
     """Return the `FieldInfo` that describes a parameter, to be written as its default value.
 
     `ge` and `le` bound a number, `min_length`, `max_length` and `regex` a string, `choices` lists
     the values allowed, `accept` is a hint for file pickers such as `image/*`.
-    Raises TypeError for an argument that does not exist.
+    There is no `default_factory`: every prediction gets its own copy of `default`.
     """
-    if "default_factory" in unknown:
-        raise TypeError(
-            "Input() does not take default_factory: give the value itself with `default`; "
-            "every prediction gets its own copy"
-        )
-    if unknown:
-        raise TypeError(f"Input() got an unexpected argument: {', '.join(sorted(unknown))}")
     return FieldInfo(
         default=default,
         description=description,

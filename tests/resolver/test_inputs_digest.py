@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogn.report import Reporter, Where
@@ -85,6 +85,7 @@ NAMES = st.sampled_from(["numpy", "pillow >= 12", "uvloop; sys_platform == 'linu
 NOISE = st.sampled_from(["", "# a comment", "   ", "\t# --index-url https://index.example"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, NOISE, NOISE)), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_comments_blanks_and_line_ends_are_not_requirements(
     lines: list[tuple[str, str, str]], end: str

@@ -42,11 +42,9 @@ def test_input_returns_what_it_was_told() -> None:
     assert cog.Input().default is ...
 
 
-def test_input_refuses_a_factory_and_what_it_does_not_know() -> None:
-    with pytest.raises(TypeError, match="does not take default_factory"):
-        cog.Input(default_factory=list)
-    with pytest.raises(TypeError, match="unexpected argument: minimum"):
-        cog.Input(minimum=3)
+def test_input_refuses_a_factory() -> None:
+    with pytest.raises(TypeError, match="default_factory"):
+        cog.Input(default_factory=list)  # type: ignore[call-arg]
 
 
 def test_a_secret_does_not_show_itself() -> None:

@@ -64,7 +64,7 @@ def is_running(pid: int) -> bool:
         ("exit", "it exited with code 7; its last output:\nlast words"),
         ("kill", "it was killed by SIGKILL, as happens when memory runs out; its last output:\n"),
         ("segfault", "it was killed by SIGSEGV; its last output:\n"),
-        ("close", "it exited with code 1; its last output:\nlast words"),
+        ("close", "it exited with code 1; its last output:\n"),
         ("write", "it broke the protocol: "),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,19 @@ def test_a_package_with_sources_alone_is_refused_and_not_built(
     assert "old==1.0 has no usable wheels" in caught.value.message
     assert caught.value.hint is not None
     assert caught.value.hint.startswith("cogn runs no build scripts: build a wheel of it")
+
+
+def test_a_wheel_with_another_hash_alone_is_refused(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "index" / "leaf").mkdir(parents=True)
+    wheel = make_wheel(tmp_path / "index" / "leaf", {}, name="leaf")
+    sha512 = hashlib.sha512(wheel.read_bytes()).hexdigest()
+    page = f'<a href="{wheel.name}#sha512={sha512}">{wheel.name}</a>'
+    (tmp_path / "index" / "leaf" / "index.html").write_text(page)
+    (project / "uv.toml").write_text(f'index-url = "{(tmp_path / "index").as_uri()}"\n')
+    with pytest.raises(UvError) as caught:
+        resolve(project, "leaf")
+    assert caught.value.message == f"the index gives no SHA-256 hash for {wheel.name}"
+    assert caught.value.hint == "download it and name its directory in uv's `find-links`"
 
 
 def test_an_index_out_of_reach_is_an_error_and_not_a_wait(

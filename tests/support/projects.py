@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,14 +26,20 @@ def unseal(project: Path) -> Lock:
     return lock
 
 
-def cache_of_inputs(lock: Lock, root: Path) -> Path:
-    """Make a cache at `root` that has what the lock names and no layer; return it."""
+def cache_of_inputs(lock: Lock, root: Path, *, link: bool = True) -> Path:
+    """Make a cache at `root` that has what the lock names and no layer; return it.
+
+    Its files are links to those of the shared cache unless that would not be seen from elsewhere.
+    """
     shared, own = Cache(), Cache(root)
     for each in (*lock.debs, *lock.wheels, *lock.server):
         target = own.path(each.sha256)
         if (found := shared.find(each.sha256)) is not None and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.symlink_to(found)
+            if link:
+                target.symlink_to(found)
+            else:
+                shutil.copyfile(found, target)
     return root
 
 

@@ -12,6 +12,7 @@ import difflib
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from debian.debian_support import NativeVersion
 
@@ -52,7 +53,6 @@ class Universe:
 
     def __init__(self, archives: Mapping[str, Iterable[Package]]) -> None:
         self._candidates: dict[str, Candidate] = {}
-        self._providers: dict[str, list[Candidate]] = {}
         for archive, packages in archives.items():
             for package in packages:
                 known = self._candidates.get(package.name)
@@ -65,22 +65,19 @@ class Universe:
 
     def providers(self, name: str) -> list[Candidate]:
         """Return the packages that provide the virtual package `name`, the best choice first."""
-        if name not in self._providers:
-            # Most names are never asked for, so a plain search beats an index of all.
-            self._providers[name] = sorted(
-                (
-                    candidate
-                    for candidate in self._candidates.values()
-                    if name in candidate.package.provides
-                    and any(relation.name == name for relation in _provided(candidate.package))
-                ),
-                key=_preference,
-            )
-        return self._providers[name]
+        return sorted(self._provided.get(name, ()), key=_preference)
 
     def similar(self, name: str) -> list[str]:
         """Return names that someone who wrote `name` may have meant."""
         return difflib.get_close_matches(name, self._candidates, n=3, cutoff=0.75)
+
+    @cached_property
+    def _provided(self) -> dict[str, list[Candidate]]:
+        provided: dict[str, list[Candidate]] = {}
+        for candidate in self._candidates.values():
+            for name in {relation.name for relation in _provided(candidate.package)}:
+                provided.setdefault(name, []).append(candidate)
+        return provided
 
 
 def closure(

@@ -29,7 +29,15 @@ __all__ = ["FileError", "local_files", "with_data_urls"]
 _FILE_TYPES = (Scalar("path"), Scalar("file"))
 _TIMEOUT = 10.0  # seconds without a byte, as with Cog
 _LONGEST_NAME = 100
-_MIME_TYPES = mimetypes.MimeTypes()  # the table of Python alone: the machine's own tables differ
+
+# The table of Python alone, because those of machines differ, with what older Pythons lack.
+_MIME_TYPES = mimetypes.MimeTypes()
+for _type, _suffix in (
+    ("image/avif", ".avif"),
+    ("image/webp", ".webp"),
+    ("model/gltf-binary", ".glb"),
+):
+    _MIME_TYPES.add_type(_type, _suffix)
 
 
 class FileError(Exception):

@@ -156,6 +156,7 @@ class Supervisor:
         await worker.send(frame)
         answer = await job.answer()
         job.seconds = time.perf_counter() - started
+        self._end_line()
         return answer
 
     async def _live(self) -> None:
@@ -189,7 +190,7 @@ class Supervisor:
             async for message in worker.messages():
                 worker.drain_output()
                 self._handle(message)
-        except (FrameError, msgspec.DecodeError, _ProtocolError) as error:
+        except (FrameError, msgspec.DecodeError, RecursionError, _ProtocolError) as error:
             self._fault = f"it broke the protocol: {error}"
             worker.kill()
         heard_all.set()
@@ -227,8 +228,7 @@ class Supervisor:
 
     def _bury(self, reason: str) -> None:
         """Take note that the worker is gone."""
-        for line in self._lines.end():
-            _model_log.info("%s", line)
+        self._end_line()
         if self._phase == "SETUP_FAILED":
             return
         _log.error("the worker died: %s", reason)
@@ -268,6 +268,11 @@ class Supervisor:
         elif self._job is not None:
             self._job.logs.write(text)
         for line in lines:
+            _model_log.info("%s", line)
+
+    def _end_line(self) -> None:
+        """Log the line that was begun, before what belongs to something else is printed."""
+        for line in self._lines.end():
             _model_log.info("%s", line)
 
 

@@ -262,6 +262,8 @@ def _split_optional(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401
     return typing.Union[rest], True  # noqa: UP007 - made from a tuple
 
 
-def _unsupported(annotation: object, where: str) -> SignatureError:
-    shown = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+def _unsupported(annotation: Any, where: str) -> SignatureError:  # noqa: ANN401
+    # On Python 3.10, `set[int]` passes for a class too, of the name `set`.
+    is_class = isinstance(annotation, type) and typing.get_origin(annotation) is None
+    shown = annotation.__name__ if is_class else str(annotation)
     return SignatureError(where, f"the type `{shown}` is not supported", _SUPPORTED)

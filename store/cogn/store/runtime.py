@@ -7,8 +7,8 @@ the same bytes on every machine.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
+import runpy
 import zipfile
 from dataclasses import dataclass
 from email.parser import Parser
@@ -61,13 +61,11 @@ def runtime_wheel() -> RuntimeWheel:
 
 
 def _built() -> tuple[str, bytes]:
-    spec = importlib.util.spec_from_file_location("backend", _CHECKOUT / "backend.py")
-    if spec is None or spec.loader is None or not (_CHECKOUT / "backend.py").is_file():
+    backend = _CHECKOUT / "backend.py"
+    if not backend.is_file():
         raise StoreError(
             "this installation of cogn has no runtime to put into images",
             hint="install `cogn-build` again, from a wheel or a whole checkout",
         )
-    backend = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(backend)
-    name, data = backend.wheel()
+    name, data = runpy.run_path(str(backend))["wheel"]()
     return str(name), bytes(data)
