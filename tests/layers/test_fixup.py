@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -17,7 +15,7 @@ from cogn.layers.errors import DebError
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
 from cogn.layers.unpack import unpacked_debs
-from cogn.lockfiles import Base, Deb, Python
+from cogn.lockfiles import Deb
 from cogn.report import Reporter
 from cogn.resolver.base import lock_system
 from cogn.store import Cache
@@ -94,7 +92,7 @@ def test_accounts_are_those_of_the_master_files(tmp_path: Path) -> None:
 
 
 def test_a_package_without_the_file_that_its_script_copies_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DebError, match="has no file `usr/share/libc-bin/nsswitch.conf`"):
+    with pytest.raises(DebError, match=r"has no file `usr/share/libc-bin/nsswitch\.conf`"):
         fix(make_deb(tmp_path, "libc-bin"))
 
 
@@ -189,7 +187,14 @@ def test_an_alternative_whose_file_stays_out_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["/usr/bin/x x $path 10", "/usr/bin/x x /usr/bin/y", "/usr/bin/x ../x /y 10"]
+    "arguments",
+    [
+        "/usr/bin/x x $path 10",
+        "/usr/bin/x x /usr/bin/y",
+        "/usr/bin/x x /y high",
+        "/usr/bin/x ../x /y 10",
+        "/usr/bin/x x '/y 10",
+    ],
 )
 def test_an_alternative_that_cannot_be_read_is_an_error(tmp_path: Path, arguments: str) -> None:
     line = f"update-alternatives --install {arguments}\n"
@@ -205,8 +210,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> tuple[Debs, Debs]:
     """The real base and interpreter with their files."""
 
     async def fetch() -> tuple[Debs, Debs]:
-        cache, mirrors = Cache(tmp_path_factory.mktemp("cache")), Mirrors.find()
-        async with Fetcher.open(cache) as fetcher:
+        mirrors = Mirrors.find()
+        async with Fetcher.open(Cache(tmp_path_factory.mktemp("cache"))) as fetcher:
             base, python = await lock_system(
                 python_version="3.13",
                 platform="linux/amd64",
@@ -216,12 +221,59 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> tuple[Debs, Debs]:
                 mirrors=mirrors,
                 reporter=Reporter(),
             )
-            return await files(base), await files(python)
-
-            async def files(part: Base | Python) -> Debs:
-                paths = await fetch_debs(
-                    part.debs, base.archives, fetcher=fetcher, mirrors=mirrors
-                )
-                return list(zip(part.debs, paths, strict=True))
+            debs = base.debs + python.debs
+            files = await fetch_debs(debs, base.archives, fetcher=fetcher, mirrors=mirrors)
+        pairs = list(zip(debs, files, strict=True))
+        return pairs[: len(base.debs)], pairs[len(base.debs) :]
 
     return anyio.run(fetch)
+
+
+@pytest.mark.network
+def test_the_real_base_is_as_expected_and_every_script_is_known(
+    system: tuple[Debs, Debs], tmp_path: Path
+) -> None:
+    base, python = system
+    with unpacked_debs(base, FACTS, tmp_path) as entries:
+        FACTS.verify(entries)
+    entries = fixup_entries([*base, *python], FACTS, tmp_path)
+    paths = [entry.path for entry in entries]
+    assert len(paths) == len(set(paths))
+    assert {"etc/passwd", "etc/nsswitch.conf", "usr/bin/awk", "usr/bin/which"} <= set(paths)
+
+
+CHECKS = """
+import bz2, ctypes, curses, decimal, hashlib, lzma, readline, sqlite3, ssl, time, uuid, zoneinfo
+assert len(ssl.create_default_context().get_ca_certs()) > 100
+assert time.localtime(0).tm_zone == "UTC"
+zoneinfo.ZoneInfo("Europe/Paris")
+for library in ("libgomp.so.1", "libstdc++.so.6"):
+    ctypes.CDLL(library)
+print("ok")
+"""
+
+TOUR = """
+set -e
+id -un; id -un nobody; awk 'BEGIN { print "awk" }'; which which; stat -c %a /tmp /root /run/lock
+readlink /bin /var/run; bash -lc 'echo bash'; tini -- python -c 'print("tini")'
+"""
+
+
+@pytest.mark.network
+@pytest.mark.podman
+def test_the_real_base_runs(system: tuple[Debs, Debs], tmp_path: Path) -> None:
+    base, python = system
+    with unpacked_debs([*base, *python], FACTS, tmp_path) as entries:
+        layer = write_layer([*entries, *fixup_entries([*base, *python], FACTS, tmp_path)], FACTS)
+    tar = tmp_path / "root.tar"
+    tar.write_bytes(layer.tar)
+    image = f"cogn-test-{uuid4().hex[:12]}"
+    podman("import", "--quiet", str(tar), image)
+    try:
+        assert run_in(image, "python3", "-c", CHECKS) == "ok\n"
+        assert run_in(image, "sh", "-c", TOUR).split() == [
+            *("root", "nobody", "awk", "/usr/bin/which", "1777", "700", "1777"),
+            *("usr/bin", "/run", "bash", "tini"),
+        ]
+    finally:
+        podman("rmi", "--force", image)

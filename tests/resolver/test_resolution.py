@@ -13,7 +13,7 @@ import pytest
 from cogn import lockfiles
 from cogn.lockfiles import Archive, Base, Deb, Lock, Platform, Python, Seal
 from cogn.report import CognError, Reporter
-from cogn.resolver import Project, RequirementsError, is_stale, resolution, resolve
+from cogn.resolver import Project, RequirementsError, base, resolution, resolve
 from cogn.store import Cache, UvError
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
@@ -122,7 +122,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     async def lock_system(**_: object) -> tuple[Base, Python]:
         return BASE, PYTHON
 
-    monkeypatch.setattr(resolution, "lock_system", lock_system)
+    monkeypatch.setattr(base, "lock_system", lock_system)
     monkeypatch.setattr(resolution, "runtime_wheel", runtime)
     return House(tmp_path)
 
@@ -199,9 +199,9 @@ def test_a_lock_of_another_platform_is_resolved_again(house: House) -> None:
 
 def test_a_lock_is_stale_when_the_inputs_have_changed(house: House) -> None:
     lock = house.lock()
-    assert not is_stale(Project.load(house.directory), lock)
+    assert not Project.load(house.directory).is_stale(lock)
     house.require("leaf<2")
-    assert is_stale(Project.load(house.directory), lock)
+    assert Project.load(house.directory).is_stale(lock)
 
 
 def test_cog_itself_is_left_out_even_when_a_package_requires_it(house: House) -> None:

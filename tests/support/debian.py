@@ -21,7 +21,9 @@ from cogn.lockfiles import Deb
 MTIME = 1_700_000_000
 
 
-def tar_member(name: str, data: bytes = b"", **attributes: object) -> tuple[tarfile.TarInfo, bytes]:
+def tar_member(
+    name: str, data: bytes = b"", /, **attributes: object
+) -> tuple[tarfile.TarInfo, bytes]:
     """Return a member for `make_deb`: a regular file, unless `attributes` say otherwise."""
     member = tarfile.TarInfo(name)
     member.size = len(data)

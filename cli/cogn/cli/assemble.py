@@ -14,7 +14,6 @@ from cogn.layers import Builder, Destination, LocalDestination, OciArchive, OciL
 from cogn.lockfiles import LOCK_NAME, Lock
 from cogn.report import Reporter
 from cogn.store import Cache, replace_file
-from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
 from cogn.store.registry import Reference, Repository
 from cogn.store.runtime import runtime_wheel
@@ -57,7 +56,7 @@ async def _assemble(
     cache = Cache()
     async with AsyncExitStack() as stack:
         fetcher = await stack.enter_async_context(Fetcher.open(cache, reporter))
-        mirrors = Mirrors.find(project.settings.archives.mirrors)
+        mirrors = project.settings.archives.mirrors
         builder = Builder(
             lock.seals,
             inputs=layers.LockedInputs(lock, project.directory, fetcher, mirrors),
@@ -86,7 +85,7 @@ async def _publish(
 def _fresh_lock(project: resolver.Project) -> Lock:
     """Return the project's lock; raises `StaleLockError` when it answers other inputs."""
     lock = lockfiles.read(project.directory / LOCK_NAME)
-    if resolver.is_stale(project, lock):
+    if project.is_stale(lock):
         raise layers.StaleLockError(
             f"`{LOCK_NAME}` is out of date: cog.yaml or the requirements have changed since",
             hint="run `cogn lock`, look at the difference and commit it",

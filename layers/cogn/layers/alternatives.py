@@ -38,8 +38,7 @@ def registered(package: DebFile) -> Iterator[Alternative]:
     text = script.data.decode("utf-8", "replace").replace("\\\n", " ")
     for line in text.split("\n"):
         if "update-alternatives --install" in line and not line.lstrip().startswith("#"):
-            words = shlex.split(line, comments=True)
-            yield _parse(words[words.index("--install") + 1 :], package.name)
+            yield _parse(line, package.name)
 
 
 def alternatives(packages: Iterable[DebFile], is_present: Callable[[str], bool]) -> Iterator[Entry]:
@@ -61,18 +60,26 @@ def alternatives(packages: Iterable[DebFile], is_present: Callable[[str], bool])
         yield Entry.file(f"{_DATABASE}/{name}", Bytes(_record(group).encode()))
 
 
-def _parse(words: Sequence[str], package: str) -> Alternative:
-    match words:
+def _parse(line: str, package: str) -> Alternative:
+    match _arguments(line):
         case [link, name, path, priority, *rest] if priority.isdecimal():
             slaves = []
-            while rest and rest[0] == "--slave" and len(rest) >= 4:
+            while len(rest) >= 4 and rest[0] == "--slave":
                 slaves.append((rest[1], rest[2], rest[3]))
                 rest = rest[4:]
-            every = (link, path, *(word for slave in slaves for word in slave))
-            if not any("$" in word for word in every) and "/" not in name:
+            words = (link, name, path, *(word for slave in slaves for word in slave))
+            if not any("$" in word for word in words) and "/" not in name:
                 return Alternative(link, name, path, int(priority), tuple(slaves))
-    msg = f"`{package}` registers an alternative that cogn cannot read: {' '.join(words)}"
-    raise DebError(msg)
+    raise DebError(f"`{package}` registers an alternative that cogn cannot read: {line.strip()}")
+
+
+def _arguments(line: str) -> list[str]:
+    """Return the words after ``--install``; none when the line is no plain command."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return []
+    return words[words.index("--install") + 1 :] if "--install" in words else []
 
 
 def _record(group: Sequence[Alternative]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from cogn.layers.build import Builder, seals_of
 from cogn.layers.image import Image, make_image
 from cogn.layers.plan import SITE, plan
 from cogn.layers.source import SOURCE, source_entries
-from cogn.lockfiles import Lock, dumps
+from cogn.lockfiles import Lock
 
 __all__ = ["Assembled", "Model", "assemble"]
 
@@ -100,8 +99,8 @@ def _labels(lock: Lock, model: Model) -> dict[str, str]:
     # Without seals, which the first build adds: the image is the same before and after.
     unsealed = msgspec.structs.replace(lock, seals=())
     return {
-        "run.cog.config": json.dumps(model.config, sort_keys=True, separators=(",", ":")),
+        "run.cog.config": msgspec.json.encode(model.config, order="sorted").decode(),
         "run.cog.has_init": "true",
         "run.cog.version": model.version,
-        "run.cogn.lock": dumps(unsealed),
+        "run.cogn.lock": msgspec.json.encode(unsealed).decode(),
     }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,15 +12,11 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from cogn.layers.entry import Bytes, Entry
+from cogn.layers.entry import Entry
 from cogn.layers.errors import SealError
 from cogn.layers.facts import debian_facts
-from cogn.layers.fixup import fixup_entries
-from cogn.layers.install import installed
 from cogn.layers.layer import Layer, write
-from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
-from cogn.layers.unpack import unpacked_debs
-from cogn.layers.wheel import WheelFile
+from cogn.layers.recipe import Recipe, WheelsRecipe, digest_of
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
@@ -102,6 +97,10 @@ class Builder:
         return layer if layer and self._cache.find(_hex(layer.digest)) else None
 
     async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
+        if not recipes:
+            return {}
+        from cogn.layers.contents import contents  # late: often there is nothing to build
+
         files = await self._inputs.fetch(
             _unique(deb for recipe in recipes for deb in _debs(recipe)),
             _unique(wheel for recipe in recipes for wheel in _wheels(recipe)),
@@ -110,7 +109,7 @@ class Builder:
 
         async def build(recipe: Recipe) -> None:
             digest = digest_of(recipe)
-            layer = await self._threaded(recipe.name, _entries(recipe, files), recipe.architecture)
+            layer = await self._threaded(recipe.name, contents(recipe, files), recipe.architecture)
             sealed = self._sealed.get(digest)
             if sealed is not None and sealed != layer:
                 raise SealError(
@@ -158,33 +157,6 @@ def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, 
         )
         for recipe, layer in zip(recipes, layers, strict=True)
     )
-
-
-@contextmanager
-def _entries(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[list[Entry]]:
-    """Give the entries of a recipe's layer; what they need on disk is there until the end."""
-    facts = debian_facts(recipe.architecture)
-    with tempfile.TemporaryDirectory(prefix="cogn-") as directory:
-        scratch = Path(directory)
-        match recipe:
-            case PackagesRecipe():
-                with unpacked_debs(_with_files(recipe.debs, files), facts, scratch) as entries:
-                    if recipe.is_base:
-                        facts.verify(entries)
-                    yield entries
-            case WheelsRecipe():
-                entries = [Entry.directory(recipe.prefix)]
-                for wheel, file in _with_files(recipe.wheels, files):
-                    entries += installed(WheelFile(file, wheel.file), recipe.prefix)
-                yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
-            case FixupRecipe():
-                entries = fixup_entries(_with_files(recipe.debs, files), facts, scratch)
-                line = f"import site; site.addsitedir('/{recipe.site}')\n"
-                yield [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))]
-
-
-def _with_files(inputs: Sequence[_Input], files: Mapping[str, Path]) -> list[tuple[_Input, Path]]:
-    return [(each, files[each.sha256]) for each in inputs]
 
 
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:

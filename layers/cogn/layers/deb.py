@@ -254,5 +254,6 @@ def _entry(
 
 def _check_end(tar: Path, offset: int, name: str) -> None:
     """Refuse an archive that stops without its end mark: tarfile takes damage for the end."""
-    if read_all(Slice(tar, offset, min(_BLOCK, tar.stat().st_size - offset))) != bytes(_BLOCK):
+    left = tar.stat().st_size - offset
+    if left < _BLOCK or read_all(Slice(tar, offset, _BLOCK)) != bytes(_BLOCK):
         raise DebError(f"`{name}`: its {tar.name} is damaged at byte {offset}")

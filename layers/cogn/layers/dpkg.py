@@ -39,7 +39,7 @@ def status(packages: Iterable[DebFile]) -> Iterator[Entry]:
 def _stanza(package: DebFile) -> str:
     first, newline, rest = package.control.partition("\n")
     conffiles = package.files.get("conffiles")
-    lines = [] if conffiles is None else conffiles.data.decode().split("\n")
+    lines = [] if conffiles is None else conffiles.data.decode("utf-8", "replace").split("\n")
     hashes = [
         f" {path} {_md5(package.file(path.removeprefix('/')).content)}\n"
         for path in lines

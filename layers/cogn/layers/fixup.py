@@ -161,7 +161,7 @@ _WITHOUT_EFFECT = frozenset(
 def _shells(packages: Iterable[DebFile], facts: Facts) -> Iterator[Entry]:
     """Yield what update-shells(8) writes: the shells that packages name, under both their paths."""
     lists = sorted(
-        (entry.path, read_all(entry.content).decode())
+        (entry.path, read_all(entry.content).decode("utf-8", "replace"))
         for package in packages
         if _SHELLS.encode() in package.md5sums  # asked first, so that few packages are unpacked
         for entry in package.entries

@@ -3,51 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from cogn.layers.errors import StaleLockError
 from cogn.lockfiles import Deb, Lock, Wheel
-from cogn.store.debian import Mirrors, fetch_debs
 from cogn.store.http import Fetcher
 from cogn.store.runtime import runtime_wheel
 from cogn.store.tasks import later, task_group
-from cogn.store.uv import Target, Uv
-from cogn.store.wheels import fetch_wheels
 
 __all__ = ["LockedInputs"]
 
 
 class LockedInputs:
-    """Fetches what a lock names. `directory` is the project's, whose uv configuration counts."""
+    """Fetches what a lock names.
 
-    def __init__(self, lock: Lock, directory: Path, fetcher: Fetcher, mirrors: Mirrors) -> None:
-        self._archives = lock.base.archives
-        self._target = Target(lock.python.version.rpartition(".")[0], lock.platform)
-        self._uv = Uv(directory)
+    `directory` is the project's, whose uv configuration counts; `mirrors` are the configured ones
+    by archive.
+    """
+
+    def __init__(
+        self, lock: Lock, directory: Path, fetcher: Fetcher, mirrors: Mapping[str, str]
+    ) -> None:
+        self._lock = lock
+        self._directory = directory
         self._fetcher = fetcher
         self._mirrors = mirrors
 
     async def fetch(self, debs: Sequence[Deb], wheels: Sequence[Wheel]) -> Mapping[str, Path]:
         """Return the files by SHA-256; raises `StoreError` for one that is nowhere."""
-
-        async def all_debs() -> Sequence[Path]:
-            return await fetch_debs(
-                debs, self._archives, fetcher=self._fetcher, mirrors=self._mirrors
-            )
-
-        async def all_wheels() -> Sequence[Path]:
-            self._add_runtime(wheels)
-            return await fetch_wheels(
-                wheels, target=self._target, uv=self._uv, fetcher=self._fetcher
-            )
-
         async with task_group() as tasks:
-            deb_files = later(tasks, all_debs)
-            wheel_files = later(tasks, all_wheels)
+            deb_files = later(tasks, partial(self._debs, debs))
+            wheel_files = later(tasks, partial(self._wheels, wheels))
         return {
             **{deb.sha256: file for deb, file in zip(debs, deb_files.value, strict=True)},
             **{wheel.sha256: file for wheel, file in zip(wheels, wheel_files.value, strict=True)},
         }
+
+    async def _debs(self, debs: Sequence[Deb]) -> Sequence[Path]:
+        if not debs:
+            return ()
+        # Late, as below: what is built or sealed already needs no archive and no uv.
+        from cogn.store.debian import Mirrors, fetch_debs
+
+        mirrors = Mirrors.find(self._mirrors)
+        archives = self._lock.base.archives
+        return await fetch_debs(debs, archives, fetcher=self._fetcher, mirrors=mirrors)
+
+    async def _wheels(self, wheels: Sequence[Wheel]) -> Sequence[Path]:
+        if not wheels:
+            return ()
+        from cogn.store.uv import Target, Uv
+        from cogn.store.wheels import fetch_wheels
+
+        self._add_runtime(wheels)
+        python = self._lock.python.version.rpartition(".")[0]
+        return await fetch_wheels(
+            wheels,
+            target=Target(python, self._lock.platform),
+            uv=Uv(self._directory),
+            fetcher=self._fetcher,
+        )
 
     def _add_runtime(self, wheels: Sequence[Wheel]) -> None:
         """Put the runtime's wheel, which is on no index, where the others are looked for."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomlkit
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -30,6 +29,8 @@ _RELOCK = "run `cogn lock` to write it anew"
 
 def dumps(lock: Lock) -> str:
     """Return the canonical TOML of `lock`."""
+    import tomlkit  # late: most commands only read locks
+
     document = tomlkit.document()
     document.add(tomlkit.comment(_HEADER))
     for key, value in _ordered(msgspec.to_builtins(lock)).items():
@@ -112,6 +113,8 @@ def _entry_key(entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _item(value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    import tomlkit
+
     if isinstance(value, dict):
         table = tomlkit.table()
         for key, item in value.items():

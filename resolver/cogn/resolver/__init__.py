@@ -9,7 +9,7 @@ from cogn.resolver.errors import (
     UnsupportedError,
 )
 from cogn.resolver.project import Project
-from cogn.resolver.resolution import is_stale, resolve
+from cogn.resolver.resolution import resolve
 
 __all__ = [
     "ConfigError",
@@ -19,6 +19,5 @@ __all__ = [
     "RequirementsError",
     "ResolveError",
     "UnsupportedError",
-    "is_stale",
     "resolve",
 ]

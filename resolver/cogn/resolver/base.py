@@ -153,7 +153,7 @@ def _resolve(
         Python(
             version=version,
             source="debian",
-            reason=f"Python {python_version} is asked for, and it is the base's own",
+            reason="the wanted version is the base's own",
             debs=tuple(candidate.deb for candidate in python),
         ),
     )

@@ -14,8 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from debian.debian_support import NativeVersion
-
 from cogn.lockfiles import Deb
 from cogn.resolver.errors import ResolveError
 from cogn.store.debian import Package, Relation, parse_relations
@@ -56,7 +54,7 @@ class Universe:
         for archive, packages in archives.items():
             for package in packages:
                 known = self._candidates.get(package.name)
-                if known is None or _newer(package, known.package):
+                if known is None or package.is_newer_than(known.package):
                     self._candidates[package.name] = Candidate(package, archive)
 
     def find(self, name: str) -> Candidate | None:
@@ -248,10 +246,6 @@ def _meets_qualifier(package: Package, relation: Relation) -> bool:
 
 def _provided(package: Package) -> list[Relation]:
     return [relation for group in parse_relations(package.provides) for relation in group]
-
-
-def _newer(one: Package, other: Package) -> bool:
-    return bool(NativeVersion(one.version) > NativeVersion(other.version))
 
 
 def _preference(candidate: Candidate) -> tuple[bool, int, str]:

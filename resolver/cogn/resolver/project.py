@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cogn.lockfiles import FORMAT, Platform
+from cogn.lockfiles import FORMAT, Lock, Platform
 from cogn.report import CognError, ProblemsError, Reporter
 from cogn.resolver.config import CONFIG_NAME, Config, read_config
 from cogn.resolver.errors import ProjectError
@@ -65,6 +65,10 @@ class Project:
             file=file,
             uv_settings=_uv_settings(root),
         )
+
+    def is_stale(self, lock: Lock) -> bool:
+        """Tell whether the inputs are others than those that `lock` answers."""
+        return self.inputs_digest(lock.platform) != lock.inputs
 
     def inputs_digest(self, platform: Platform) -> str:
         """Return the digest of what decides the content of a lock for `platform`.

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from cogn.lockfiles import Lock, Platform, Wheel
 from cogn.report import Reporter
-from cogn.resolver.base import lock_system
 from cogn.resolver.cuda import cuda_of
 from cogn.resolver.matrix import load_matrix
 from cogn.resolver.project import Project
-from cogn.resolver.wheels import lock_model_wheels, lock_server_wheels, runtime_entry
-from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
 from cogn.store.runtime import runtime_wheel
 from cogn.store.tasks import later, task_group
 from cogn.store.uv import Target, Uv
 
-__all__ = ["is_stale", "resolve"]
+if TYPE_CHECKING:
+    from cogn.store.debian import Mirrors
+
+__all__ = ["resolve"]
 
 
 async def resolve(
@@ -36,6 +37,10 @@ async def resolve(
     the same inputs and the same cogn, the wheels are not even looked up. The cache has the
     runtime's wheel afterwards. Raises `UvError`, `ResolveError`, `StoreError`.
     """
+    # Late: assembling needs the project, and none of what resolves it.
+    from cogn.resolver.base import lock_system
+    from cogn.resolver.wheels import lock_model_wheels, lock_server_wheels, runtime_entry
+
     build = project.config.build
     target = Target(build.python_minor, platform)
     uv = Uv(project.directory, reporter)
@@ -94,8 +99,3 @@ async def resolve(
         server=locked_server.value,
         seals=previous.seals if previous else (),
     )
-
-
-def is_stale(project: Project, lock: Lock) -> bool:
-    """Tell whether the project's inputs are others than those that the lock answers."""
-    return project.inputs_digest(lock.platform) != lock.inputs

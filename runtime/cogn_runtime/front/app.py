@@ -12,7 +12,7 @@ import cogn_runtime
 from cogn_runtime.front.http import Receive, RefusedError, Request, Response, Scope, Send
 from cogn_runtime.front.predictions import post_prediction
 from cogn_runtime.front.supervisor import Supervisor
-from cogn_runtime.schema import SignatureError, render
+from cogn_runtime.schema import render
 
 __all__ = ["App"]
 
@@ -83,10 +83,7 @@ class App:
     async def _openapi(self, _request: Request) -> Response:
         if self._supervisor.signature is None:
             return Response.json(503, {"error": "OpenAPI schema not available"})
-        try:
-            document = render(self._supervisor.signature, version=cogn_runtime.__version__)
-        except SignatureError as error:
-            return Response.json(503, {"error": str(error)})
+        document = render(self._supervisor.signature, version=cogn_runtime.__version__)
         return Response.json(200, document)
 
     async def _predict(self, request: Request) -> Response:

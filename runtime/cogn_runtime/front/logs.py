@@ -93,6 +93,4 @@ def configure(level: str, *, console: bool) -> None:
     else:
         handler.setFormatter(_JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
-    for name in ("uvicorn", "uvicorn.error"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -15,13 +15,13 @@ from cogn_runtime.front.supervisor import BusyError, Job, NotReadyError, Supervi
 from cogn_runtime.front.validation import InvalidInputError, validated
 from cogn_runtime.schema import Signature
 
-__all__ = ["PredictionRequest", "post_prediction"]
+__all__ = ["post_prediction"]
 
 _log = logging.getLogger("cogn.front")
 
 
-class PredictionRequest(msgspec.Struct):
-    """The body of a request; other keys are ignored, as Cog does."""
+class _Body(msgspec.Struct):
+    """The body of a request; other keys are ignored, as with Cog."""
 
     input: Any = msgspec.field(default_factory=dict)
     id: str | None = None
@@ -30,7 +30,7 @@ class PredictionRequest(msgspec.Struct):
     webhook_events_filter: list[Literal["start", "output", "logs", "completed"]] | None = None
 
 
-_decoder = msgspec.json.Decoder(PredictionRequest)
+_decoder = msgspec.json.Decoder(_Body)
 
 
 async def post_prediction(request: Request, supervisor: Supervisor) -> Response:
@@ -80,12 +80,12 @@ async def _prediction(
     return Response.json(200, prediction)
 
 
-async def _read(request: Request) -> PredictionRequest:
+async def _read(request: Request) -> _Body:
     """Return the body of the request; raises RefusedError."""
     content_type = request.header("content-type").partition(";")[0].strip().lower()
     body = await request.body()
     if not body and not content_type:
-        return PredictionRequest()
+        return _Body()
     kind, _, subtype = content_type.partition("/")
     if kind != "application" or not (subtype == "json" or subtype.endswith("+json")):
         message = "The request needs the header `Content-Type: application/json`"
@@ -100,7 +100,7 @@ async def _read(request: Request) -> PredictionRequest:
         raise RefusedError(Response.text(400, message)) from error
 
 
-def _refuse_unsupported(request: Request, wanted: PredictionRequest) -> None:
+def _refuse_unsupported(request: Request, wanted: _Body) -> None:
     """Raise RefusedError when the request asks for a way to answer that there is not yet."""
     if "text/event-stream" in request.header("accept"):
         raise RefusedError(

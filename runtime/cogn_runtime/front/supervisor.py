@@ -208,7 +208,7 @@ class Supervisor:
 
     def _handle(self, message: Message) -> None:
         match message:
-            case Loaded(signature):
+            case Loaded(signature) if self._phase == "STARTING":
                 try:
                     self.signature = Signature.from_json(signature)
                 except (KeyError, TypeError, ValueError) as error:

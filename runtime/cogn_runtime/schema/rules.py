@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from cogn_runtime.schema.errors import SignatureError
+from cogn_runtime.schema.openapi import render
 from cogn_runtime.schema.signature import MISSING, InputField, Signature
 from cogn_runtime.schema.types import AnyObject, ListOf, Nullable, OneOf, Scalar, Type
 from cogn_runtime.schema.values import problems
@@ -29,7 +30,7 @@ _FILES = (Scalar("path"), Scalar("file"))
 
 
 def checked(signature: Signature) -> Signature:
-    """Return `signature` after checking what concerns its output; raises SignatureError."""
+    """Return `signature` after checking it as a whole; raises SignatureError."""
     where = f"the return type of {signature.name}"
     if isinstance(signature.output, Nullable):
         raise SignatureError(
@@ -43,6 +44,7 @@ def checked(signature: Signature) -> Signature:
         raise SignatureError(
             where, "@streaming needs an iterator", "use Iterator[...] or ConcatenateIterator[str]"
         )
+    render(signature, version="")  # raises when two of its schemas would have one name
     return signature
 
 

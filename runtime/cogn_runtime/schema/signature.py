@@ -5,14 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, Union, get_args
+from typing import Any, Final, Literal, get_args
 
 from cogn_runtime.schema.types import Nullable, Type, type_from_json, type_to_json
 
 __all__ = ["MISSING", "InputField", "Json", "Missing", "OutputMode", "Signature"]
 
-# As in `types`: evaluated at import.
-Json = Union[None, bool, int, float, str, "list[Any]", "dict[str, Any]"]
+Json = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 OutputMode = Literal["value", "iterator", "concatenate"]
 
@@ -55,9 +54,9 @@ class InputField:
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form: `name`, `type`, and what differs from its default."""
         data: dict[str, Json] = {"name": self.name, "type": type_to_json(self.type)}
-        for field in fields(self)[2:]:
+        for field in fields(self):
             value = getattr(self, field.name)
-            if value != field.default:
+            if field.name not in data and value != field.default:
                 data[field.name] = list(value) if field.name == "choices" else value
         return data
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Union, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 __all__ = [
     "AnyObject",
@@ -80,8 +80,7 @@ class Nullable:
     of: Type
 
 
-# Evaluated at import, where `|` between classes and strings does not work on every Python.
-Type = Union[Scalar, AnyObject, ListOf, MapOf, OneOf, Record, Nullable]  # noqa: UP007
+Type = Scalar | AnyObject | ListOf | MapOf | OneOf | Record | Nullable
 
 
 def type_to_json(type_: Type) -> dict[str, Any]:

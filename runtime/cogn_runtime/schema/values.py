@@ -36,7 +36,7 @@ def problems(field: InputField, value: object) -> list[Problem]:
         return []
     mismatches = list(_mismatches(field.type, value, field.name))
     # What has the wrong type cannot be compared with the limits.
-    return mismatches or [Problem(field.name, each) for each in _exceeded(field, value)]
+    return mismatches or [Problem(field.name, each) for each in _limit_messages(field, value)]
 
 
 def _mismatches(type_: Type, value: object, place: str) -> Iterator[Problem]:
@@ -75,7 +75,7 @@ def _is_scalar(name: ScalarName, value: object) -> bool:
     return isinstance(value, str)
 
 
-def _exceeded(field: InputField, value: Any) -> Iterator[str]:  # noqa: ANN401 - of the field's type
+def _limit_messages(field: InputField, value: Any) -> Iterator[str]:  # noqa: ANN401 - of the field's type
     if field.choices is not None and value not in field.choices:
         yield f"{_shown(value)} is not one of {_shown(list(field.choices))}"
     if field.ge is not None and value < field.ge:

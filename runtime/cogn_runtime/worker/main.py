@@ -33,6 +33,9 @@ def main(fd: int, reference: str) -> None:
         model = load(reference)
         channel.send("loaded", signature=model.signature.to_json())
         model.setup()
+    except (LoadError, SignatureError) as error:
+        channel.send("setup_failed", error=str(error))
+        return
     except BaseException as error:  # noqa: BLE001
         _print_traceback(error)
         _flush()
@@ -79,8 +82,6 @@ def _describe(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - the model's exceptions may be broken too
         return name
-    if isinstance(error, LoadError | SignatureError):
-        return text
     shown = f"{name}: {text}" if text else name
     return shown.encode(errors="backslashreplace").decode()
 

@@ -45,7 +45,7 @@ def _plain(value: Any, at: tuple[str | int, ...], files: list[dict[str, Any]]) -
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         named = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
         return _plain(named, at, files)
-    for method in ("model_dump", "isoformat", "tolist"):  # pydantic, dates and times, numpy
+    for method in ("model_dump", "dict", "isoformat", "tolist"):  # pydantic, dates, numpy
         convert = getattr(value, method, None)
         if callable(convert):
             return _plain(convert(), at, files)

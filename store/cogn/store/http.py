@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 
 from cogn.report import Reporter
 from cogn.store.cache import Cache
 from cogn.store.errors import DownloadError
 from cogn.store.retry import UnavailableError, checked, plain_url, retried, transport_errors
 
+if TYPE_CHECKING:
+    import httpx
+
 __all__ = ["Fetcher", "plain_url"]
 
+_OK = 200
 _PARALLEL = 16
 _USER_AGENT = "cogn"
 
@@ -24,8 +28,9 @@ _USER_AGENT = "cogn"
 class Fetcher:
     """Fetches files into a cache. Make it with `Fetcher.open`."""
 
-    def __init__(self, client: httpx.AsyncClient, cache: Cache, reporter: Reporter) -> None:
-        self._client = client
+    def __init__(self, cache: Cache, reporter: Reporter, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._client: httpx.AsyncClient | None = None
         self._limiter = anyio.CapacityLimiter(_PARALLEL)
         self._reporter = reporter
         self.cache = cache
@@ -34,12 +39,8 @@ class Fetcher:
     @asynccontextmanager
     async def open(cls, cache: Cache, reporter: Reporter | None = None) -> AsyncIterator[Fetcher]:
         """Give a fetcher whose connections are closed when the block ends."""
-        async with httpx.AsyncClient(
-            follow_redirects=True,
-            timeout=httpx.Timeout(60.0, connect=20.0, pool=None),
-            headers={"User-Agent": _USER_AGENT},
-        ) as client:
-            yield cls(client, cache, reporter or Reporter())
+        async with AsyncExitStack() as stack:
+            yield cls(cache, reporter or Reporter(), stack)
 
     async def download(
         self, urls: Sequence[str], *, sha256: str, size: int | None = None, name: str
@@ -110,8 +111,22 @@ class Fetcher:
 
     @asynccontextmanager
     async def _stream(self, method: str, url: str) -> AsyncIterator[httpx.Response]:
+        client = self._client or await self._connected()
         async with (
             transport_errors(),
-            self._client.stream(method, url, headers={"Accept-Encoding": "identity"}) as response,
+            client.stream(method, url, headers={"Accept-Encoding": "identity"}) as response,
         ):
-            yield checked(response, httpx.codes.OK)
+            yield checked(response, _OK)
+
+    async def _connected(self) -> httpx.AsyncClient:
+        # Late, and when something has to be fetched: most runs find all they need in the cache.
+        import httpx
+
+        self._client = await self._stack.enter_async_context(
+            httpx.AsyncClient(
+                follow_redirects=True,
+                timeout=httpx.Timeout(60.0, connect=20.0, pool=None),
+                headers={"User-Agent": _USER_AGENT},
+            )
+        )
+        return self._client

@@ -9,16 +9,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 
 from cogn.report import Reporter
 from cogn.store.errors import RegistryError
 from cogn.store.retry import UnavailableError, checked, retried, transport_errors
 
+if TYPE_CHECKING:
+    import httpx
+
 __all__ = ["Reference", "Repository"]
 
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _CHUNK = 1 << 20
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
@@ -79,6 +83,8 @@ class Repository:
     @asynccontextmanager
     async def open(cls, reference: Reference, reporter: Reporter) -> AsyncIterator[Repository]:
         """Give a repository whose connections are closed when the block ends."""
+        import httpx
+
         async with httpx.AsyncClient(timeout=httpx.Timeout(60.0, connect=20.0)) as client:
             yield cls(client, reference, reporter)
 
@@ -89,7 +95,7 @@ class Repository:
         async def attempt() -> bool:
             async with transport_errors():
                 response = await self._client.head(url, follow_redirects=True)
-            return checked(response, 200, 404).status_code == httpx.codes.OK
+            return checked(response, 200, 404).status_code == _OK
 
         with self._explained(f"asking for {digest}"):
             return await retried(attempt)
@@ -172,7 +178,7 @@ class Repository:
             yield
         except UnavailableError as error:
             hint = None
-            if error.status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            if error.status in {_UNAUTHORIZED, _FORBIDDEN}:
                 hint = "cogn cannot log in to registries yet: push to one that needs no credentials"
             raise RegistryError(
                 f"cannot push to `{self.reference}`: {what}: {error}", hint=hint

@@ -6,10 +6,13 @@ import email.utils
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import anyio
-import httpx
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["UnavailableError", "checked", "plain_url", "retried", "transport_errors"]
 
@@ -56,6 +59,8 @@ async def retried(attempt: Callable[[], Awaitable[_T]]) -> _T:
 @asynccontextmanager
 async def transport_errors() -> AsyncIterator[None]:
     """Turn what httpx raises about one request into `UnavailableError`."""
+    import httpx
+
     try:
         yield
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
@@ -79,10 +84,11 @@ def checked(response: httpx.Response, *expected: int) -> httpx.Response:
 def plain_url(url: str) -> str:
     """Return the URL without user, password, query and fragment: fit for a message."""
     try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+        parsed = urlsplit(url)
+        port = f":{parsed.port}" if parsed.port else ""
+    except ValueError:
         return "a malformed URL"
-    return str(parsed.copy_with(userinfo=b"", query=None, fragment=None))
+    return urlunsplit((parsed.scheme, f"{parsed.hostname or ''}{port}", parsed.path, "", ""))
 
 
 def _retry_after(value: str) -> float | None:

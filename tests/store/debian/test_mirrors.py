@@ -77,3 +77,5 @@ def test_a_snapshot_is_asked_for_a_day_after_the_locked_date() -> None:
     mirrors = Mirrors({}, "https://snapshots.example")
     root = mirrors.snapshot("debian", "20251231T235959Z")
     assert root == "https://snapshots.example/debian/20260101T235959Z"
+    with pytest.raises(ArchiveError, match="`20261399T000000Z` is not the date of a snapshot"):
+        mirrors.snapshot("debian", "20261399T000000Z")

@@ -74,6 +74,16 @@ def test_an_index_is_parsed_once(tmp_path: Path) -> None:
     assert load_packages(file, sha256, Cache(tmp_path / "cache")) == first
 
 
+def test_a_note_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / "Packages.xz"
+    file.write_bytes(lzma.compress(STANZA.encode()))
+    cache = Cache(tmp_path / "cache")
+    packages = load_packages(file, "ab", cache)
+    (note,) = (cache.root / "notes").rglob("ab")
+    note.write_bytes(note.read_bytes()[:-5])
+    assert load_packages(file, "ab", cache) == packages
+
+
 def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "Packages.xz"
     file.write_bytes(lzma.compress(STANZA.encode())[:-8])
@@ -120,3 +130,10 @@ def test_any_text_is_relations_or_an_archive_error(field: str) -> None:
 def test_versions_are_compared_as_debian_does(condition: str, version: str, holds: bool) -> None:
     ((relation,),) = parse_relations(condition)
     assert relation.admits(version) is holds
+
+
+@pytest.mark.parametrize(("version", "condition"), [("", "a (>= 1)"), ("1", "a (>= a:b)")])
+def test_a_malformed_version_is_an_archive_error(version: str, condition: str) -> None:
+    ((relation,),) = parse_relations(condition)
+    with pytest.raises(ArchiveError, match="has a malformed version"):
+        relation.admits(version)

@@ -77,12 +77,15 @@ class Mirrors:
         itself would give the state that came before. A day later is right: an archive keeps
         packages for more than a day after they are superseded.
         """
-        if locked is None:
-            moment = datetime.now(UTC)
-        else:
-            moment = datetime.strptime(locked, SNAPSHOT_FORMAT).replace(tzinfo=UTC)
-            moment += _SNAPSHOT_DELAY
+        moment = datetime.now(UTC) if locked is None else _moment(locked) + _SNAPSHOT_DELAY
         return f"{self.snapshot_service}/{archive}/{moment.strftime(SNAPSHOT_FORMAT)}"
+
+
+def _moment(locked: str) -> datetime:
+    try:
+        return datetime.strptime(locked, SNAPSHOT_FORMAT).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ArchiveError(f"`{locked}` is not the date of a snapshot") from error
 
 
 def _apt_roots(apt: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import lzma
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,6 +49,10 @@ class Package(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     conflicts: str = ""
     breaks: str = ""
 
+    def is_newer_than(self, other: Package) -> bool:
+        """Tell whether the version is higher than that of `other`; raises `ArchiveError`."""
+        return _compare(self.version, other.version) > 0
+
 
 class Relation(msgspec.Struct, frozen=True):
     """One alternative of a relation field: a name and, if given, what its version must be."""
@@ -64,21 +69,21 @@ class Relation(msgspec.Struct, frozen=True):
         return name if self.operator is None else f"{name} ({self.operator} {self.version})"
 
     def admits(self, version: str) -> bool:
-        """Tell whether a package of that version meets the relation's condition."""
+        """Tell whether a package of that version meets the condition; raises `ArchiveError`."""
         if self.operator is None or self.version is None:
             return True
-        have, want = NativeVersion(version), NativeVersion(self.version)
+        order = _compare(version, self.version)
         match self.operator:
             case "<<":
-                return have < want
+                return order < 0
             case "<=":
-                return have <= want
+                return order <= 0
             case "=":
-                return have == want
+                return order == 0
             case ">=":
-                return have >= want
+                return order >= 0
             case _:
-                return have > want
+                return order > 0
 
 
 @lru_cache(maxsize=4096)
@@ -101,7 +106,8 @@ def load_packages(file: Path, sha256: str, cache: Cache) -> tuple[Package, ...]:
     index that is malformed.
     """
     if (note := cache.note(_NOTE, sha256)) is not None:
-        return msgspec.json.decode(note, type=tuple[Package, ...])
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(note, type=tuple[Package, ...])
     try:
         text = lzma.decompress(file.read_bytes(), format=lzma.FORMAT_XZ).decode()
     except (lzma.LZMAError, UnicodeDecodeError) as error:
@@ -156,3 +162,12 @@ def _relation(text: str, field: str) -> Relation:
     if match is None:
         raise ArchiveError(f"`{text.strip()}` in `{field}` is not a relation between packages")
     return Relation(match["name"], match["qualifier"], match["operator"], match["version"])
+
+
+def _compare(one: str, other: str) -> int:
+    """Return a number below, at or above 0 by Debian policy 5.6.12."""
+    try:
+        left, right = NativeVersion(one), NativeVersion(other)
+        return (left > right) - (left < right)
+    except ValueError as error:
+        raise ArchiveError(f"the index of packages has a malformed version: {error}") from error

@@ -1,0 +1,49 @@
+"""What the layer of a recipe holds, out of the files that the recipe names."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from cogn.layers.entry import Bytes, Entry
+from cogn.layers.facts import debian_facts
+from cogn.layers.fixup import fixup_entries
+from cogn.layers.install import installed
+from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe
+from cogn.layers.unpack import unpacked_debs
+from cogn.layers.wheel import WheelFile
+from cogn.lockfiles import Deb, Wheel
+
+__all__ = ["contents"]
+
+_Input = TypeVar("_Input", Deb, Wheel)
+
+
+@contextmanager
+def contents(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[list[Entry]]:
+    """Give the entries of a recipe's layer; what they need on disk is there until the end."""
+    facts = debian_facts(recipe.architecture)
+    with tempfile.TemporaryDirectory(prefix="cogn-") as directory:
+        scratch = Path(directory)
+        match recipe:
+            case PackagesRecipe():
+                with unpacked_debs(_with_files(recipe.debs, files), facts, scratch) as entries:
+                    if recipe.is_base:
+                        facts.verify(entries)
+                    yield entries
+            case WheelsRecipe():
+                entries = [Entry.directory(recipe.prefix)]
+                for wheel, file in _with_files(recipe.wheels, files):
+                    entries += installed(WheelFile(file, wheel.file), recipe.prefix)
+                yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
+            case FixupRecipe():
+                entries = fixup_entries(_with_files(recipe.debs, files), facts, scratch)
+                line = f"import site; site.addsitedir('/{recipe.site}')\n"
+                yield [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))]
+
+
+def _with_files(inputs: Sequence[_Input], files: Mapping[str, Path]) -> list[tuple[_Input, Path]]:
+    return [(each, files[each.sha256]) for each in inputs]
