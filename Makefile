@@ -32,3 +32,10 @@ requirements:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --upgrade --group dev pyproject.toml -o requirements/dev.txt
 	grep -A 1000 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ { exit } { print }' > requirements/uv.txt
+
+# Locks and seals the examples anew, after a change of the runtime or of a layer's bytes.
+.PHONY: locks
+locks: .venv/installed
+	for example in examples/*/; do \
+	  $(BIN)/cogn lock $$example && $(BIN)/cogn assemble $$example >/dev/null || exit 1; \
+	done

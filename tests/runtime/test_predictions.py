@@ -458,4 +458,4 @@ def test_a_second_prediction_is_refused_while_one_runs(serve: Serve, tmp_path: P
 
 def test_a_client_that_has_its_answer_finds_the_slot_free(serve: Serve) -> None:
     server = serve(HELLO)
-    assert {server.post(text="x").status_code for _ in range(500)} == {200}
+    assert {server.post(text="x").status_code for _ in range(200)} == {200}
