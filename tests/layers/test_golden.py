@@ -48,7 +48,7 @@ def test_the_bytes_of_a_small_image_are_these(tmp_path: Path) -> None:
     found = {name: each.digest.removeprefix("sha256:") for name, each in layers.items()}
     assert found | {"config": image.config.digest, "image": image.digest} == {
         "packages": "54f3b46ecd4f115cdf6619b717927b8dc522096bac3eb97f354d54a384f0f47c",
-        "wheels": "",
+        "wheels": "1f9cdc206a67091b1a9fffca1a1292945fc49435372cfd9a917bc0907de30873",
         "stream": "f0a7118f2c6b7f88ed95099663d4b660f3905d2412eeff508a1bc73e86e81a36",
         "source": "b01d41498fc1549b4f82b7aec14322a445ac785d324634141740a0fa28cfa813",
         "config": "sha256:07f826b22870baceff18eec0ed07687c758ef6774fef6cea43175a9738e2bd58",

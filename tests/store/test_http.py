@@ -11,7 +11,7 @@ import pytest
 from cogn.report import Reporter
 from cogn.store import Cache, DownloadError, HashError
 from cogn.store.http import Fetcher
-from support.servers import ScriptedServer
+from support.servers import Answer, ScriptedServer
 
 CONTENT = b"the right bytes" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -68,7 +68,7 @@ def test_a_place_without_the_file_is_named(
 
 
 def test_a_failure_that_passes_is_waited_out(cache: Cache) -> None:
-    answers = [(503, b"", {"Retry-After": "0"}), (200, CONTENT)]
+    answers: list[Answer] = [(503, b"", {"Retry-After": "0"}), (200, CONTENT)]
     with ScriptedServer(answers) as server:
         assert download(cache, server.url).read_bytes() == CONTENT
 

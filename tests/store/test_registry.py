@@ -12,7 +12,7 @@ import pytest
 from cogn.report import Reporter
 from cogn.store.errors import RegistryError
 from cogn.store.registry import Reference, Repository
-from support.servers import ScriptedServer
+from support.servers import Answer, ScriptedServer
 
 BLOB = b"a layer" * 300_000
 DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
@@ -56,7 +56,7 @@ def test_a_damaged_blob_is_noticed_on_the_way(registry: str, blob: Path) -> None
 
 def test_a_registry_that_fails_for_a_moment_is_asked_again(blob: Path) -> None:
     location = {"Location": "/upload?session=1"}
-    answers = [
+    answers: list[Answer] = [
         (404, b""),
         (500, b"", {"Retry-After": "0"}),
         (202, b"", location),

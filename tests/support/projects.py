@@ -32,9 +32,11 @@ def cache_of_inputs(lock: Lock, root: Path, *, link: bool = True) -> Path:
     Its files are links to those of the shared cache unless that would not be seen from elsewhere.
     """
     shared, own = Cache(), Cache(root)
-    for each in (*lock.debs, *lock.wheels, *lock.server):
-        target = own.path(each.sha256)
-        if (found := shared.find(each.sha256)) is not None and not target.exists():
+    hashes = [deb.sha256 for deb in lock.debs]
+    hashes += [wheel.sha256 for wheel in lock.wheels + lock.server]
+    for sha256 in hashes:
+        target = own.path(sha256)
+        if (found := shared.find(sha256)) is not None and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             if link:
                 target.symlink_to(found)

@@ -62,6 +62,9 @@ def running_registry(directory: Path) -> Iterator[str]:
         process.wait(10)
 
 
+Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
+
+
 class ScriptedServer:
     """An HTTP server that gives the listed answers, one a request, the last one again and again.
 
@@ -69,9 +72,7 @@ class ScriptedServer:
     connection. `requests` are the request lines so far.
     """
 
-    def __init__(
-        self, answers: Sequence[tuple[int, bytes] | tuple[int, bytes, dict[str, str]]]
-    ) -> None:
+    def __init__(self, answers: Sequence[Answer]) -> None:
         self._answers = list(answers)
         self.requests: list[str] = []
 
