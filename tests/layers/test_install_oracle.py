@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from packaging.utils import parse_wheel_filename
 from uv import find_uv_bin
 
 from cogn.layers.install import installed
@@ -29,17 +30,56 @@ from cogn.store.wheels import fetch_wheels, note_wheels
 from support.layers import write_layer
 
 PINS = {
+    "attrs": "26.1.0",  # two packages in one wheel
+    "awscli": "1.41.10",  # scripts with #!python, .cmd files
+    "babel": "2.18.0",  # a thousand data files
+    "backports-tarfile": "1.2.0",  # below the namespace `backports`
+    "bcrypt": "5.0.0",  # abi3
     "black": "25.1.0",  # entry points, a module compiled by mypyc at the top level
+    "certifi": "2026.10.18",  # data beside code
+    "cffi": "2.1.1",
     "cmake": "4.0.3",  # large programs as scripts, a tree of data
+    "coverage": "7.17.3",  # a .pth file
+    "cryptography": "50.0.2",  # abi3, one large library
+    "cython": "3.3.1",  # entry points of the same name as modules
+    "debugpy": "1.8.22",  # libraries for another machine inside
+    "docutils": "0.23",
+    "fonttools": "4.68.0",  # manual pages in .data/data
+    "future": "1.0.0",  # packages named like those of the standard library
+    "google-cloud-core": "2.8.0",  # below the namespace `google`
     "greenlet": "3.2.3",  # a header in .data/headers
+    "imageio-ffmpeg": "0.8.1",  # a program of 30 MB as data
     "ipykernel": "6.29.5",  # .data/data
+    "jupyter-core": "5.9.1",  # a module and a package side by side
+    "jupyterlab-widgets": "3.0.17",  # data alone
+    "lxml": "6.1.3",  # headers as package data
+    "mypy": "2.4.1",  # hundreds of compiled modules
+    "nbconvert": "7.17.2",  # .data/data
     "ninja": "1.11.1.4",  # a compiled program in .data/scripts
+    "nose": "1.3.7",  # metadata of 2015, a manual page
     "numpy": "2.3.1",  # compiled, bundled libraries, entry points
+    "nvidia-cuda-runtime-cu12": "12.9.79",  # below the namespace `nvidia`
+    "nvidia-nvtx-cu12": "12.9.79",  # tiny, the same namespace
     "pillow": "11.3.0",
     "protobuf": "6.31.1",  # below the namespace `google`
-    "setuptools": "80.9.0",  # a .pth file, names with spaces
+    "psutil": "7.2.2",
+    "pyserial": "3.5",  # old metadata, scripts
+    "pytz": "2026.6",  # hundreds of small binary files
     "pywavelets": "1.8.0",  # data files beside compiled ones
-    "awscli": "1.41.10",  # scripts with #!python, .cmd files
+    "pyzmq": "27.3.0",
+    "ruamel-yaml": "0.19.1",  # below the namespace `ruamel`
+    "setuptools": "80.9.0",  # a .pth file, names with spaces
+    "six": "1.17.0",  # one module
+    "soundfile": "0.14.0",  # one module and a library
+    "sphinxcontrib-applehelp": "2.0.0",  # a namespace
+    "sphinxcontrib-jsmath": "2.0.0",
+    "tornado": "6.6.1",
+    "tqdm": "4.70.1",
+    "types-pyyaml": "6.0.12.20261113",  # stubs alone
+    "virtualenv": "21.15.8",  # wheels inside a wheel
+    "wheel": "0.48.0",
+    "widgetsnbextension": "4.0.16",  # data alone
+    "zope-interface": "8.7",  # below the namespace `zope`
 }
 TARGET = Target(python="3.13", platform="linux/amd64")
 
@@ -54,10 +94,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Pat
         uv = Uv(tmp_path_factory.mktemp("uv"))
         cache = Cache()
         async with Fetcher.open(cache, Reporter()) as fetcher:
-            found: list[FoundWheel] = []
-            for name, version in PINS.items():
-                resolved = await uv.resolve([f"{name}=={version}"], TARGET)
-                found += [wheel for wheel in resolved if wheel.name == name]
+            located = await uv.locate(PINS, TARGET)
+            found = [best([each for each in located if each.name == name]) for name in PINS]
             sizes = await note_wheels(found, fetcher)
             locked = [
                 Wheel(
@@ -73,6 +111,16 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Pat
         return {wheel.name: (wheel.file, path) for wheel, path in zip(locked, files, strict=True)}
 
     return anyio.run(fetch)
+
+
+def best(wheels: list[FoundWheel]) -> FoundWheel:
+    """Return the wheel that fits the target best."""
+    ranks = {tag: rank for rank, tag in enumerate(TARGET.tags)}
+
+    def rank(wheel: FoundWheel) -> int:
+        return min(ranks.get(tag, len(ranks)) for tag in parse_wheel_filename(wheel.file)[3])
+
+    return min(wheels, key=rank)
 
 
 @pytest.mark.parametrize("name", PINS)

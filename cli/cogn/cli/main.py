@@ -14,7 +14,7 @@ from cogn.report import CognError
 if TYPE_CHECKING:
     from cogn.lockfiles import Platform
 
-__all__ = ["assemble", "cogn", "lock", "main"]
+__all__ = ["assemble", "cache", "cache_dir", "cache_info", "cache_prune", "cogn", "lock", "main"]
 
 _DIRECTORY = click.argument(
     "directory",
@@ -60,6 +60,46 @@ def assemble(directory: Path, *, output: str | None, push: str | None, frozen: b
     from cogn.cli.assemble import run
 
     click.echo(run(directory, output=output, push=push, frozen=frozen))
+
+
+@cogn.group()
+def cache() -> None:
+    """Look into the cache that all projects share, or make room in it."""
+
+
+@cache.command("dir")
+def cache_dir() -> None:
+    """Print where the cache is."""
+    from cogn.cli.cache import show_directory
+
+    show_directory()
+
+
+@cache.command("info")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; sizes are in bytes.")
+def cache_info(*, as_json: bool) -> None:
+    """Print how much the cache holds, by kind."""
+    from cogn.cli.cache import show_info
+
+    show_info(as_json=as_json)
+
+
+@cache.command("prune")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    default=30,
+    show_default=True,
+    metavar="DAYS",
+    help="Remove what was not used for so long.",
+)
+@click.option("--all", "everything", is_flag=True, help="Remove everything.")
+def cache_prune(*, days: float, everything: bool) -> None:
+    """Remove what was not used lately; it is fetched or made again when it is needed."""
+    from cogn.cli.cache import remove_unused
+
+    remove_unused(days=0 if everything else days)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from cogn.layers.image import Image
 from cogn.layers.inputs import LockedInputs
 from cogn.layers.layer import Layer
 from cogn.layers.layout import OciArchive, OciLayout
+from cogn.layers.notes import LayerNotes
 from cogn.layers.publish import RegistryDestination, publish
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Image",
     "Layer",
     "LayerError",
+    "LayerNotes",
     "LocalDestination",
     "LockedInputs",
     "Model",

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from cogn.layers.build import Builder, seals_of
+from cogn.layers.dockerignore import FILE_NAME
+from cogn.layers.errors import SourceError
 from cogn.layers.image import Image, make_image
-from cogn.layers.plan import SITE, plan
-from cogn.layers.source import SOURCE, source_entries
+from cogn.layers.layer import Layer
+from cogn.layers.plan import MOST_LAYERS, SITE, plan
+from cogn.layers.recipe import FilesRecipe, Recipe
+from cogn.layers.source import SOURCE
+from cogn.layers.weights import source_recipes
 from cogn.lockfiles import Lock
+from cogn.store.tasks import later, task_group
 
 __all__ = ["Assembled", "Model", "assemble"]
 
@@ -59,10 +67,23 @@ async def assemble(lock: Lock, model: Model, builder: Builder) -> Assembled:
     the source.
     """
     recipes = plan(lock)
-    layers = await builder.layers(recipes)
-    architecture = lock.platform.partition("/")[2]
-    source = await builder.add("source", source_entries(model.source), architecture)
-    named = [*zip((recipe.name for recipe in recipes), layers, strict=True), ("source", source)]
+
+    async def of_source() -> list[tuple[str, Layer]]:
+        files = await source_recipes(
+            model.source,
+            architecture=lock.platform.partition("/")[2],
+            most=MOST_LAYERS - len(recipes),
+            cache=builder.cache,
+            reporter=builder.reporter,
+        )
+        _require_predictor(model, files)
+        return _named(files, await builder.layers(files))
+
+    async with task_group() as tasks:
+        environment = later(tasks, partial(builder.layers, recipes))
+        source = later(tasks, of_source)
+    layers = environment.value
+    named = [*_named(recipes, layers), *source.value]
     image = make_image(
         named,
         platform=lock.platform,
@@ -78,6 +99,20 @@ async def assemble(lock: Lock, model: Model, builder: Builder) -> Assembled:
         names={layer.digest: name for name, layer in named},
         lock=msgspec.structs.replace(lock, seals=seals_of(recipes, layers)),
     )
+
+
+def _named(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
+    return [(recipe.name, layer) for recipe, layer in zip(recipes, layers, strict=True)]
+
+
+def _require_predictor(model: Model, files: Iterable[FilesRecipe]) -> None:
+    """Raise `SourceError` unless the file that holds the predictor goes into the image."""
+    file = posixpath.normpath(model.reference.partition(":")[0])
+    if not any(entry.path == f"{SOURCE}/{file}" for each in files for entry in each.entries):
+        raise SourceError(
+            f"`{file}`, which has the predictor, does not go into the image",
+            hint=f"see whether a line of `{FILE_NAME}` leaves it out",
+        )
 
 
 def _environment(lock: Lock, model: Model) -> dict[str, str]:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
-import msgspec
 
 from cogn.layers.entry import Entry
-from cogn.layers.errors import SealError
+from cogn.layers.errors import ChangedFileError, LayerError, SealError
 from cogn.layers.facts import debian_facts
+from cogn.layers.fingerprint import FingerprintMemo
 from cogn.layers.layer import Layer, write
-from cogn.layers.recipe import Recipe, WheelsRecipe, digest_of
+from cogn.layers.notes import LayerNotes
+from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
 from cogn.store.tasks import task_group
 
 __all__ = ["Builder", "Inputs", "seals_of"]
-
-_NOTES = "layers"
 
 _Input = TypeVar("_Input", Deb, Wheel)
 
@@ -51,9 +50,10 @@ class Builder:
             seal.recipe: Layer(diff_id=seal.diff_id, digest=seal.digest, size=seal.size)
             for seal in seals
         }
+        self.cache = cache
+        self.reporter = reporter
         self._inputs = inputs
-        self._cache = cache
-        self._reporter = reporter
+        self._notes = LayerNotes(cache)
         self._recipes: dict[str, Recipe] = {}
         self._building = anyio.CapacityLimiter(os.cpu_count() or 1)
 
@@ -71,53 +71,51 @@ class Builder:
     async def ensure(self, layers: Iterable[Layer]) -> None:
         """Make the blobs of `layers` that the cache lacks, all in parallel.
 
-        Raises `SealError` for one that does not come out as it was sealed.
+        Raises `SealError` for one that does not come out as it was sealed, and `LayerError` for
+        one that does not come out as it did before.
         """
         missing = {
             layer.digest: self._recipes[layer.digest]
             for layer in layers
-            if layer.digest in self._recipes and not self._cache.find(_hex(layer.digest))
+            if layer.digest in self._recipes and not self.cache.find(_hex(layer.digest))
         }
         await self._build(list(missing.values()))
 
+    async def remake(self, layer: Layer) -> None:
+        """Make the blob of `layer` again, in place of one that is damaged."""
+        self.cache.discard(_hex(layer.digest))
+        await self.ensure([layer])
+
     def blob(self, layer: Layer) -> Path:
         """Return the file with the compressed bytes of a layer that is in the cache."""
-        return self._cache.path(_hex(layer.digest))
-
-    async def add(self, name: str, entries: Sequence[Entry], architecture: str) -> Layer:
-        """Build a layer that has no recipe, such as the source's, and return it."""
-        return await self._threaded(name, nullcontext(entries), architecture)
+        return self.cache.path(_hex(layer.digest))
 
     def _known(self, recipe: Recipe) -> Layer | None:
         digest = digest_of(recipe)
-        if sealed := self._sealed.get(digest):
-            return sealed
-        note = self._cache.note(_NOTES, _hex(digest))
-        layer = None if note is None else msgspec.json.decode(note, type=Layer)
-        return layer if layer and self._cache.find(_hex(layer.digest)) else None
+        return self._sealed.get(digest) or self._notes.find(digest)
 
     async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
         if not recipes:
             return {}
         from cogn.layers.contents import contents  # late: often there is nothing to build
 
-        files = await self._inputs.fetch(
-            _unique(deb for recipe in recipes for deb in _debs(recipe)),
-            _unique(wheel for recipe in recipes for wheel in _wheels(recipe)),
-        )
+        debs = _unique(deb for recipe in recipes for deb in _debs(recipe))
+        wheels = _unique(wheel for recipe in recipes for wheel in _wheels(recipe))
+        await self._check_inputs([*debs, *wheels])
+        files = await self._inputs.fetch(debs, wheels)
         built: dict[str, Layer] = {}
 
         async def build(recipe: Recipe) -> None:
             digest = digest_of(recipe)
-            layer = await self._threaded(recipe.name, contents(recipe, files), recipe.architecture)
-            sealed = self._sealed.get(digest)
-            if sealed is not None and sealed != layer:
-                raise SealError(
-                    f"the layer `{recipe.name}` came out as {layer.digest}, "
-                    f"but the lock sealed {sealed.digest}",
-                    hint="if the lock was edited, restore it; else run `cogn lock` and compare",
-                )
-            self._cache.set_note(_NOTES, _hex(digest), layer)
+            waiting = self.reporter.task("Waiting for another cogn to build", recipe.name)
+            async with self.cache.lock(_hex(digest), waiting):
+                layer = self._notes.find(digest)
+                if layer is None or not self.cache.find(_hex(layer.digest)):
+                    layer = await self._threaded(
+                        recipe.name, contents(recipe, files), recipe.architecture
+                    )
+                self._verify(recipe, layer)
+                self._notes.keep(digest, layer)
             built[digest] = layer
 
         async with task_group() as tasks:
@@ -125,13 +123,37 @@ class Builder:
                 tasks.start_soon(build, recipe)
         return built
 
+    async def _check_inputs(self, inputs: Iterable[Deb | Wheel]) -> None:
+        """Remove damaged inputs from the cache, so that they are fetched again."""
+        async with task_group() as tasks:
+            for each in inputs:
+                tasks.start_soon(anyio.to_thread.run_sync, self.cache.check, each.sha256)
+
+    def _verify(self, recipe: Recipe, layer: Layer) -> None:
+        """Raise an error unless `layer` is what the recipe gave before."""
+        digest = digest_of(recipe)
+        if (sealed := self._sealed.get(digest)) not in {None, layer}:
+            raise SealError(
+                f"the layer `{recipe.name}` came out as {layer.digest}, "
+                f"but the lock sealed {sealed.digest}",
+                hint="if the lock was edited, restore it; else run `cogn lock` and compare",
+            )
+        noted = self._notes.find(digest)
+        if noted is not None and noted != layer and noted.digest in self._recipes:
+            self._notes.keep(digest, layer)
+            raise LayerError(
+                f"the layer `{recipe.name}` came out as {layer.digest}, "
+                f"but as {noted.digest} when it was made before",
+                hint="run again to take the new one",
+            )
+
     async def _threaded(
         self, name: str, entries: AbstractContextManager[Iterable[Entry]], architecture: str
     ) -> Layer:
         def run() -> Layer:
             with (
-                self._reporter.task("Building", name) as task,
-                self._cache.blob(what=name) as blob,
+                self.reporter.task("Building", name) as task,
+                self.cache.blob(what=name) as blob,
                 entries as given,
             ):
 
@@ -142,7 +164,11 @@ class Builder:
                 diff_id = write(given, debian_facts(architecture), out)
             return Layer(diff_id=diff_id, digest=f"sha256:{blob.sha256}", size=blob.size)
 
-        return await anyio.to_thread.run_sync(run, limiter=self._building)
+        try:
+            return await anyio.to_thread.run_sync(run, limiter=self._building)
+        except ChangedFileError:
+            FingerprintMemo.forget_all(self.cache)
+            raise
 
 
 def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, ...]:
@@ -160,7 +186,7 @@ def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, 
 
 
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:
-    return () if isinstance(recipe, WheelsRecipe) else recipe.debs
+    return recipe.debs if isinstance(recipe, PackagesRecipe | FixupRecipe) else ()
 
 
 def _wheels(recipe: Recipe) -> tuple[Wheel, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterator
 from typing import IO
 
 from isal import isal_zlib
 
-from cogn.layers.entry import Bytes, Content, DeflateStream, Slice
-from cogn.layers.errors import LayerError
+from cogn.layers.entry import Bytes, Content, DeflateStream, Slice, WholeFile
+from cogn.layers.errors import ChangedFileError, LayerError, SourceError
 
 __all__ = ["inflate", "read", "read_all"]
 
@@ -24,10 +25,12 @@ def read(content: Content) -> Iterator[bytes]:
             yield data
         case Slice():
             with content.file.open("rb") as file:
-                yield from _read(file, content)
+                yield from _checked(content, _read(file, content))
         case DeflateStream():
             for _, plain in inflate(content):
                 yield plain
+        case WholeFile():
+            yield from _read_checked(content)
 
 
 def read_all(content: Content) -> bytes:
@@ -81,5 +84,31 @@ def _read(file: IO[bytes], part: Slice) -> Iterator[bytes]:
         yield data
 
 
-def _damaged(stream: DeflateStream, fault: str) -> LayerError:
-    return LayerError(f"`{stream.file.name}`: the content at byte {stream.offset} {fault}")
+def _read_checked(content: WholeFile) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    try:
+        with content.file.open("rb") as file:
+            left = content.size
+            while left and (data := file.read(min(left, _CHUNK))):
+                digest.update(data)
+                left -= len(data)
+                yield data
+    except OSError as error:
+        raise SourceError(f"`{content.file}` cannot be read: {error.strerror}") from error
+    if digest.hexdigest() != content.sha256:
+        raise ChangedFileError(content.file)
+
+
+def _checked(part: Slice, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    crc = 0
+    for data in pieces:
+        if part.crc is not None:
+            crc = isal_zlib.crc32(data, crc)
+        yield data
+    if part.crc is not None and crc != part.crc:
+        raise _damaged(part, f"has CRC-32 {crc:08x}, not {part.crc:08x} as stated")
+
+
+def _damaged(part: DeflateStream | Slice, fault: str) -> LayerError:
+    name = part.name or f"`{part.file.name}`: the content at byte {part.offset}"
+    return LayerError(f"{name} {fault}")

@@ -12,7 +12,7 @@ from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
 from cogn.layers.install import installed
-from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe
+from cogn.layers.recipe import FilesRecipe, FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe
 from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, Wheel
@@ -39,6 +39,8 @@ def contents(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[list[Entry]]
                 for wheel, file in _with_files(recipe.wheels, files):
                     entries += installed(WheelFile(file, wheel.file), recipe.prefix)
                 yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
+            case FilesRecipe():
+                yield list(recipe.entries)
             case FixupRecipe():
                 entries = fixup_entries(_with_files(recipe.debs, files), facts, scratch)
                 line = f"import site; site.addsitedir('/{recipe.site}')\n"

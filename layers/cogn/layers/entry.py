@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-__all__ = ["MTIME", "Bytes", "Content", "DeflateStream", "Entry", "Kind", "Slice", "check_path"]
+__all__ = [
+    "MTIME",
+    "Bytes",
+    "Content",
+    "DeflateStream",
+    "Entry",
+    "Kind",
+    "Slice",
+    "WholeFile",
+    "check_path",
+]
 
 MTIME = 315_619_200
 """1980-01-02T00:00:00Z: zip tools refuse anything before 1980, in any time zone."""
@@ -31,11 +41,14 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Content that lies as it is in a part of a file."""
+    """Content that lies as it is in a part of a file; `crc` is its CRC-32, where it is stated."""
 
     file: Path
     offset: int
     size: int
+    crc: int | None = None
+    name: str = ""
+    """What messages call the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,22 @@ class DeflateStream:
     compressed_size: int
     size: int
     crc: int
+    name: str = ""
+    """What messages call the content."""
 
 
-Content = Bytes | Slice | DeflateStream
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """Content that is that of a file, with the hash (hex SHA-256) that reading it must give."""
+
+    file: Path
+    size: int
+    sha256: str
+    compress: bool = True
+    """Whether it is compressed in a layer."""
+
+
+Content = Bytes | Slice | DeflateStream | WholeFile
 
 
 class Kind(Enum):

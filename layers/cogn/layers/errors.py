@@ -6,15 +6,19 @@
     ├── WheelError      a wheel is malformed, hostile or does not fit beside another
     ├── DebError        a .deb package is malformed, hostile or does not fit beside another
     ├── SourceError     the source tree cannot be packed
+    │   └── ChangedFileError  one of its files is written to meanwhile
     ├── StaleLockError  the lock does not answer today's inputs
     └── SealError       a layer came out differently than the lock's seal says
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cogn.report import CognError
 
 __all__ = [
+    "ChangedFileError",
     "DebError",
     "LayerError",
     "SealError",
@@ -38,6 +42,15 @@ class DebError(LayerError):
 
 class SourceError(LayerError):
     """Raised when a file of the source tree cannot be packed."""
+
+
+class ChangedFileError(SourceError):
+    """Raised when a file of the source tree is not what it was a moment ago."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"`{path}` changed while it was read", hint="run again when nothing writes to it"
+        )
 
 
 class StaleLockError(LayerError):

@@ -13,9 +13,10 @@ import struct
 from collections.abc import Callable
 
 import deflate
+from isal import isal_zlib
 
 from cogn.layers.content import inflate, read
-from cogn.layers.entry import Content, DeflateStream
+from cogn.layers.entry import Content, DeflateStream, WholeFile
 from cogn.layers.errors import LayerError
 
 __all__ = ["LayerStream", "check_compressor"]
@@ -23,6 +24,8 @@ __all__ = ["LayerStream", "check_compressor"]
 _LEVEL = 6
 _PIECE = 4 << 20
 _WORTH_COPYING = 64 << 10
+_STORED = 32 << 10
+_LAST_BLOCK = struct.pack("<BHH", 1, 0, 0xFFFF)
 _MEMBER_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, unknown system
 _PROBE_SHA256 = "cc94609a71c3168a72310cba1a0506fce9be6f9205d90bd6a77ad7363685a0af"
 
@@ -54,6 +57,9 @@ class LayerStream:
         if isinstance(content, DeflateStream) and content.compressed_size >= _WORTH_COPYING:
             self._copy(content)
             return
+        if isinstance(content, WholeFile) and not content.compress:
+            self._store(content)
+            return
         for data in read(content):
             self.write(data)
 
@@ -72,11 +78,42 @@ class LayerStream:
             self._diff.update(plain)
         self._out(struct.pack("<II", stream.crc, stream.size & 0xFFFFFFFF))
 
+    def _store(self, content: WholeFile) -> None:
+        """Write a file as one member of stored blocks (RFC 1951, 3.2.4).
+
+        Not as a layer of the plain tar type: tools compress those when they copy an image, which
+        gives it another digest, and lazy snapshotters index gzip alone. Stored blocks cost one
+        part in six thousand, and inflating them is copying them.
+        """
+        self.close()
+        self._out(_MEMBER_HEADER)
+        crc = 0
+        pending = bytearray()
+        for data in read(content):
+            self._diff.update(data)
+            crc = isal_zlib.crc32(data, crc)
+            pending += data
+            whole = len(pending) - len(pending) % _STORED
+            self._out(_stored(bytes(pending[:whole])))
+            del pending[:whole]
+        self._out(_stored(bytes(pending)) + _LAST_BLOCK)
+        self._out(struct.pack("<II", crc, content.size & 0xFFFFFFFF))
+
     def _member(self, data: bytes) -> None:
         check_compressor()
         compressed = bytes(deflate.deflate_compress(data, _LEVEL))
         trailer = struct.pack("<II", deflate.crc32(data), len(data))
         self._out(_MEMBER_HEADER + compressed + trailer)
+
+
+def _stored(data: bytes) -> bytes:
+    """Return `data` as stored blocks, all of the same size but the last."""
+    pieces = []
+    for start in range(0, len(data), _STORED):
+        piece = data[start : start + _STORED]
+        size = len(piece)
+        pieces += (struct.pack("<BHH", 0, size, size ^ 0xFFFF), piece)
+    return b"".join(pieces)
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from cogn.layers.errors import LayerError
 from cogn.layers.image import Document, Image
 from cogn.layers.layer import Layer
 from cogn.store import replace_file, replacing
+from cogn.store.intact import is_intact
 
 __all__ = ["OciArchive", "OciLayout"]
 
@@ -48,8 +49,9 @@ class OciLayout:
         self._manifests = self._other_manifests()
 
     async def has(self, digest: str) -> bool:
-        """Tell whether the blob is there."""
-        return self._blob(digest).is_file()
+        """Tell whether the blob is there, and intact."""
+        path = self._blob(digest)
+        return await anyio.to_thread.run_sync(is_intact, path, digest.removeprefix("sha256:"))
 
     async def put_layer(self, layer: Layer, name: str, file: Path) -> None:
         """Link the layer's blob into the layout, or copy it when links cannot be."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe
 from cogn.lockfiles import Lock, Wheel
 
-__all__ = ["SERVER", "SITE", "plan"]
+__all__ = ["MOST_LAYERS", "SERVER", "SITE", "plan"]
+
+MOST_LAYERS = 100
+"""How many layers an image has at most: container runtimes stack up to 125 or 128."""
 
 SITE = "opt/cogn/site"
 """The directory of the model's packages. It does not name the Python version, so that a wheel
@@ -16,7 +19,7 @@ SERVER = "opt/cogn/server"
 
 _PATH_FILE = "usr/local/lib/python{minor}/dist-packages/cogn.pth"
 _LARGE = 8_000_000
-_MOST_LARGE = 80  # with the other layers, an image stays well below 100
+_MOST_LARGE = 80  # with the other layers, this leaves room for weights
 
 
 def plan(lock: Lock) -> tuple[Recipe, ...]:

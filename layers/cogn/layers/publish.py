@@ -9,6 +9,7 @@ from cogn.layers.build import Builder
 from cogn.layers.destination import Destination
 from cogn.layers.image import Document, Image
 from cogn.layers.layer import Layer
+from cogn.store import DamagedBlobError
 from cogn.store.registry import Repository
 from cogn.store.tasks import task_group
 
@@ -32,10 +33,18 @@ async def publish(
         for layer in dict.fromkeys(image.layers):
             tasks.start_soon(look, layer)
     await builder.ensure(missing)
+
+    async def put(layer: Layer) -> None:
+        name = names[layer.digest]
+        try:
+            await destination.put_layer(layer, name, builder.blob(layer))
+        except DamagedBlobError:
+            await builder.remake(layer)
+            await destination.put_layer(layer, name, builder.blob(layer))
+
     async with task_group() as tasks:
         for layer in missing:
-            name = names[layer.digest]
-            tasks.start_soon(destination.put_layer, layer, name, builder.blob(layer))
+            tasks.start_soon(put, layer)
         tasks.start_soon(_put_config, image.config, destination)
     await destination.finish(image)
 

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from cogn.layers import layer
+from cogn.layers.entry import Entry, WholeFile
 from cogn.lockfiles import Deb, Wheel
 
-__all__ = ["FixupRecipe", "PackagesRecipe", "Recipe", "WheelsRecipe", "digest_of"]
+__all__ = ["FilesRecipe", "FixupRecipe", "PackagesRecipe", "Recipe", "WheelsRecipe", "digest_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,28 @@ class FixupRecipe:
         }
 
 
-Recipe = PackagesRecipe | WheelsRecipe | FixupRecipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRecipe:
+    """Files of the project itself. Their contents are `WholeFile`."""
+
+    name: str
+    architecture: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the layer's bytes."""
+        return {"kind": "files", "entries": sorted(map(_identity, self.entries))}
+
+
+Recipe = PackagesRecipe | WheelsRecipe | FixupRecipe | FilesRecipe
+
+
+def _identity(entry: Entry) -> tuple[str, str, int, str, bool]:
+    content = entry.content
+    if isinstance(content, WholeFile):
+        return entry.path, entry.kind.name, entry.mode, content.sha256, content.compress
+    return entry.path, entry.kind.name, entry.mode, entry.target, False
 
 
 def digest_of(recipe: Recipe) -> str:

@@ -1,15 +1,17 @@
-"""The model's source tree as the entries of the topmost layer."""
+"""The model's source tree as the entries of the topmost layers."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cogn.layers.dockerignore import FILE_NAME, IgnoreRules, Match, Pattern, read_patterns
 from cogn.layers.entry import Entry, Kind, Slice, check_path
 from cogn.layers.errors import SourceError
-from cogn.report import ProblemsError
+from cogn.report import ProblemsError, Where
 
 __all__ = ["SOURCE", "source_entries"]
 
@@ -18,8 +20,8 @@ SOURCE = "src"
 
 _LEFT_OUT = frozenset(
     {
-        ".cogn",
         ".DS_Store",
+        ".cog",
         ".git",
         ".hg",
         ".ipynb_checkpoints",
@@ -30,6 +32,12 @@ _LEFT_OUT = frozenset(
         ".tox",
         ".venv",
         "__pycache__",
+    }
+)
+_LEFT_OUT_SUFFIX = ".pyc"
+_NEVER_IN = frozenset(
+    {
+        ".cogn",  # images of this very source
         "cogn.lock",  # it is in the image's label, without the seals that change after a build
     }
 )
@@ -38,44 +46,110 @@ _LEFT_OUT = frozenset(
 def source_entries(root: Path) -> list[Entry]:
     """Return the files, directories and links below `root`, as they go below `SOURCE`.
 
-    Only whether the owner may execute a file is taken from its mode, so that a umask changes
-    nothing. Raises `SourceError`, or `ProblemsError` with all of them, for what cannot be packed.
+    What `.dockerignore` names stays out, and so do caches, version control and virtual
+    environments, unless an exception of that file names them. Only whether the owner may execute a
+    file is taken from its mode, so that a umask changes nothing. Raises `SourceError`, or
+    `ProblemsError` with all of them, for what cannot be packed.
     """
     problems: list[SourceError] = []
-    entries = [Entry.directory(SOURCE), *_walk(root, root, problems)]
+    choice = _Choice(_patterns(root))
+    entries = [Entry.directory(SOURCE), *_walk(root, choice, choice.root, problems)]
     ProblemsError.raise_if_any(problems)
     return entries
 
 
-def _walk(root: Path, directory: Path, problems: list[SourceError]) -> Iterator[Entry]:
+def _patterns(root: Path) -> list[Pattern]:
     try:
-        children = sorted(directory.iterdir())
+        return read_patterns((root / FILE_NAME).read_bytes())
+    except FileNotFoundError:
+        return []
     except OSError as error:
-        problems.append(SourceError(f"`{directory}` cannot be read: {error.strerror}"))
-        return
-    for path in children:
-        if _is_left_out(path):
-            continue
-        try:
-            entry = _entry(root, path)
-        except SourceError as error:
-            problems.append(error)
-            continue
-        yield entry
-        if entry.kind is Kind.DIRECTORY:
-            yield from _walk(root, path, problems)
+        msg = f"the file cannot be read: {error.strerror}"
+        raise SourceError(msg, where=Where(FILE_NAME)) from error
 
 
-def _is_left_out(path: Path) -> bool:
-    # An image that was written into the source tree is no part of the next one.
-    return path.name in _LEFT_OUT or path.suffix == ".pyc" or (path / "oci-layout").is_file()
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Whether a path goes into the image, and what its children are judged with."""
+
+    path: str
+    is_in: bool
+    below_may_be_in: bool
+    by_rules: Match
+    by_name: Match
+    """Whether an exception of the rules names what is left out without them."""
+    has_left_out_name: bool
+    """Whether the path, or a directory above it, is of those that are left out without rules."""
 
 
-def _entry(root: Path, path: Path) -> Entry:
-    status = path.lstat()
+class _Choice:
+    """What of a source tree goes into the image."""
+
+    def __init__(self, patterns: list[Pattern]) -> None:
+        self._rules = IgnoreRules(patterns)
+        # `!**/*.py` after `*` means the model's code, not a virtual environment's: what is left
+        # out without rules comes back only where an exception names it.
+        self._named = IgnoreRules(
+            replace(pattern, is_exception=False)
+            for pattern in patterns
+            if pattern.is_exception and any(map(_is_left_out, pattern.text.split("/")))
+        )
+        self.root = _Verdict("", True, True, self._rules.root, self._named.root, False)
+
+    def verdict(self, name: str, parent: _Verdict) -> _Verdict:
+        """Return the verdict on the child `name` of the directory that has the verdict `parent`."""
+        path = f"{parent.path}/{name}" if parent.path else name
+        by_rules = self._rules.match(path, parent.by_rules)
+        by_name = self._named.match(path, parent.by_name)
+        has_left_out_name = parent.has_left_out_name or _is_left_out(name)
+        is_hidden = has_left_out_name and not by_name.ignored
+        is_in = not by_rules.ignored and not is_hidden
+        below_may_be_in = is_in or (
+            (not by_rules.ignored or self._rules.may_change_below(path, ignored=True))
+            and (not is_hidden or self._named.may_change_below(path, ignored=False))
+        )
+        return _Verdict(path, is_in, below_may_be_in, by_rules, by_name, has_left_out_name)
+
+
+def _is_left_out(name: str) -> bool:
+    return name in _LEFT_OUT or name.endswith(_LEFT_OUT_SUFFIX)
+
+
+def _walk(
+    directory: Path, choice: _Choice, parent: _Verdict, problems: list[SourceError]
+) -> Iterator[Entry]:
     try:
-        name = _utf8(path.relative_to(root))
-        text = _utf8(path.readlink()) if stat.S_ISLNK(status.st_mode) else ""
+        with os.scandir(directory) as scanned:
+            children = sorted(scanned, key=lambda child: child.name)
+    except OSError as error:
+        shown = parent.path or str(directory)
+        problems.append(SourceError(f"`{shown}` cannot be read: {error.strerror}"))
+        return
+    for child in children:
+        if child.name in _NEVER_IN and not parent.path:
+            continue
+        verdict = choice.verdict(child.name, parent)
+        path = directory / child.name
+        is_directory = child.is_dir(follow_symlinks=False)
+        # An image that was written into the source tree is no part of the next one.
+        if is_directory and (path / "oci-layout").is_file():
+            continue
+        if verdict.is_in:
+            try:
+                yield _entry(path, verdict.path, child.stat(follow_symlinks=False))
+            except OSError as error:
+                msg = f"`{verdict.path}` cannot be read: {error.strerror}"
+                problems.append(SourceError(msg))
+            except SourceError as error:
+                problems.append(error)
+        if is_directory and verdict.below_may_be_in:
+            yield from _walk(path, choice, verdict, problems)
+
+
+def _entry(path: Path, name: str, status: os.stat_result) -> Entry:
+    try:
+        name = _utf8(name)
+        text = _utf8(path.readlink().as_posix()) if stat.S_ISLNK(status.st_mode) else ""
     except UnicodeDecodeError as error:
         raise SourceError(f"`{path.name!a}` has a name or a target that is not UTF-8") from error
     target = f"{SOURCE}/{name}"
@@ -85,7 +159,7 @@ def _entry(root: Path, path: Path) -> Entry:
         if _leaves(name, text):
             raise SourceError(
                 f"`{name}` is a link to `{text}`, outside the source tree",
-                hint="copy what it points to, or remove it",
+                hint=f"copy what it points to, remove it, or name it in `{FILE_NAME}`",
             )
         return Entry.symlink(target, text)
     if stat.S_ISDIR(status.st_mode):
@@ -96,9 +170,9 @@ def _entry(root: Path, path: Path) -> Entry:
     raise SourceError(f"`{name}` is neither file, directory nor link")
 
 
-def _utf8(path: Path) -> str:
+def _utf8(path: str) -> str:
     """Return a path as UTF-8 has it, whatever encoding the locale made Python assume."""
-    return os.fsencode(path.as_posix()).decode()
+    return os.fsencode(path).decode()
 
 
 def _leaves(path: str, target: str) -> bool:

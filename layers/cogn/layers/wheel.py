@@ -84,7 +84,7 @@ class WheelFile:
         return None
 
     def _members(self, archive: zipfile.ZipFile, file: IO[bytes]) -> Iterator[WheelMember]:
-        seen: dict[str, str] = {}
+        seen: dict[str, zipfile.ZipInfo] = {}
         end = 0
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             path = info.filename
@@ -101,12 +101,15 @@ class WheelFile:
             # Two names that some file systems take for one would unpack differently by place.
             folded = unicodedata.normalize("NFC", path).casefold()
             if other := seen.get(folded):
-                same = "is there twice" if other == path else f"differs from `{other}` only by case"
-                self._refuse(same, path)
-            seen[folded] = path
-            offset = self._data_offset(info, file)
+                if other.filename != path:
+                    self._refuse(f"differs from `{other.filename}` only by case or form", path)
+                if (other.CRC, other.file_size) != (info.CRC, info.file_size):
+                    self._refuse("is there twice with different content", path)
+                continue
+            seen[folded] = info
             if info.header_offset < end:
                 self._refuse("overlaps another member", path)
+            offset = self._data_offset(info, file)
             end = offset + info.compress_size
             yield WheelMember(
                 path,
@@ -117,15 +120,21 @@ class WheelFile:
             self._refuse("has a member that reaches into the central directory")
 
     def _content(self, info: zipfile.ZipInfo, offset: int) -> Content:
+        name = f"`{self.name}`: `{info.filename}`"
         if info.compress_type == zipfile.ZIP_DEFLATED:
             return DeflateStream(
-                self._path, offset, info.compress_size, size=info.file_size, crc=info.CRC
+                self._path,
+                offset,
+                info.compress_size,
+                size=info.file_size,
+                crc=info.CRC,
+                name=name,
             )
         if info.compress_type != zipfile.ZIP_STORED:
             self._refuse(f"is compressed by method {info.compress_type}", info.filename)
         if info.compress_size != info.file_size:
             self._refuse("is stored with two different sizes", info.filename)
-        return Slice(self._path, offset, info.file_size)
+        return Slice(self._path, offset, info.file_size, info.CRC, name)
 
     def _data_offset(self, info: zipfile.ZipInfo, file: IO[bytes]) -> int:
         """Return where the member's data begin; its local header must agree with the directory."""

@@ -3,6 +3,7 @@
 from cogn.store.cache import Cache
 from cogn.store.errors import (
     ArchiveError,
+    DamagedBlobError,
     DownloadError,
     HashError,
     RegistryError,
@@ -14,6 +15,7 @@ from cogn.store.files import replace_file, replacing
 __all__ = [
     "ArchiveError",
     "Cache",
+    "DamagedBlobError",
     "DownloadError",
     "HashError",
     "RegistryError",

@@ -5,28 +5,40 @@
     <root>/
       blobs/sha256/ab/ab12…   wheels, packages, layers: a file's name is its content's hash
       notes/<kind>/<key>      small JSON facts that can always be found out again
+      locks/                  see `locks`
       tmp/                    files being written; a killed process may leave one behind
 
 A blob appears under its name in one rename and never changes, so any number of processes can use
-one cache without locks: two that make the same blob make the same file.
+one cache without locks: two that make the same blob make the same file. A blob that was changed all
+the same is noticed when it is asked for (see `intact`) and treated as if it were not there.
+
+The access time of a blob and the modification time of a note say, to a day, when they were used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import msgspec
 import platformdirs
 
+from cogn.report import Task
 from cogn.store.errors import HashError, StoreError
+from cogn.store.intact import hash_of, is_intact, mark_intact
+from cogn.store.locks import exclusive
 
-__all__ = ["BlobWriter", "Cache", "default_cache_root"]
+__all__ = ["DAY", "BlobWriter", "Cache", "default_cache_root"]
+
+DAY = 86_400.0
+"""In seconds."""
 
 
 def default_cache_root() -> Path:
@@ -61,15 +73,37 @@ class Cache:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = default_cache_root() if root is None else root
+        self._hashed: set[str] = set()
+        self._is_swept = False
 
     def path(self, sha256: str) -> Path:
         """Return where the blob is or would be."""
         return self.root / "blobs" / "sha256" / sha256[:2] / sha256
 
     def find(self, sha256: str) -> Path | None:
-        """Return the blob's path, or None when it is not here."""
+        """Return the blob's path, or None when it is not here; one that was changed is removed."""
         path = self.path(sha256)
-        return path if path.is_file() else None
+        if not is_intact(path, sha256):
+            self.discard(sha256)
+            return None
+        _touch(path)
+        return path
+
+    def check(self, sha256: str) -> None:
+        """Remove the blob if it is damaged. It is read, unless this object did so before."""
+        path = self.path(sha256)
+        if sha256 in self._hashed or not path.exists():
+            return
+        if hash_of(path) == sha256:
+            self._hashed.add(sha256)
+        else:
+            self.discard(sha256)
+
+    def discard(self, sha256: str) -> None:
+        """Remove the blob, if it is here."""
+        self._hashed.discard(sha256)
+        with suppress(OSError):
+            self.path(sha256).unlink()
 
     @contextmanager
     def blob(self, *, expect: str | None = None, what: str = "blob") -> Iterator[BlobWriter]:
@@ -90,8 +124,10 @@ class Cache:
                 raise HashError(msg)
             target = self.path(writer.sha256)
             target.parent.mkdir(parents=True, exist_ok=True)
+            mark_intact(temporary)
             temporary.chmod(0o444)
             temporary.replace(target)
+            self._hashed.add(writer.sha256)
 
     def add(self, data: bytes) -> str:
         """Keep `data`; return its hex SHA-256."""
@@ -101,10 +137,15 @@ class Cache:
 
     def note(self, kind: str, key: str) -> bytes | None:
         """Return the note of that kind and key (a file name), or None."""
+        path = self.root / "notes" / kind / key
         try:
-            return (self.root / "notes" / kind / key).read_bytes()
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > DAY:
+                path.touch()
+        return content
 
     def set_note(self, kind: str, key: str, content: object) -> None:
         """Write a note as JSON, in place of an earlier one."""
@@ -115,11 +156,26 @@ class Cache:
             file.close()
             temporary.replace(directory / key)
 
+    def notes(self, kind: str) -> Iterator[bytes]:
+        """Yield all notes of a kind."""
+        with suppress(FileNotFoundError):
+            for path in sorted((self.root / "notes" / kind).iterdir()):
+                yield path.read_bytes()
+
+    def drop_notes(self, kind: str) -> None:
+        """Remove all notes of a kind."""
+        shutil.rmtree(self.root / "notes" / kind, ignore_errors=True)
+
+    def lock(self, name: str, waiting: Task) -> AbstractAsyncContextManager[None]:
+        """Return the lock of that name (see `exclusive`), to hold while making what it names."""
+        return exclusive(self.root / "locks" / name, waiting)
+
     @contextmanager
     def _temporary(self) -> Iterator[tuple[IO[bytes], Path]]:
         directory = self.root / "tmp"
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            self._sweep(directory)
             handle, name = tempfile.mkstemp(dir=directory)
         except OSError as error:
             msg = f"the cache at `{self.root}` cannot be written: {error.strerror}"
@@ -131,3 +187,21 @@ class Cache:
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+    def _sweep(self, directory: Path) -> None:
+        """Remove what killed processes left behind; nobody writes one file for a day."""
+        if self._is_swept:
+            return
+        self._is_swept = True
+        for path in directory.iterdir():
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > DAY:
+                    path.unlink()
+
+
+def _touch(path: Path) -> None:
+    """Note in the blob's access time that it was used, unless it says so to a day."""
+    with suppress(OSError):
+        status = path.stat()
+        if time.time() - status.st_atime > DAY:
+            os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))

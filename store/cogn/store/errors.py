@@ -6,6 +6,7 @@
     ├── DownloadError       a place did not give the bytes
     │   └── HashError       it gave other bytes than the lock names
     ├── ArchiveError        a Debian archive is out of reach, forged or malformed
+    ├── DamagedBlobError    a file of the cache is not what it was
     ├── UvError             uv could not do what was asked
     └── RegistryError       a container registry refused or failed
 """
@@ -16,6 +17,7 @@ from cogn.report import CognError
 
 __all__ = [
     "ArchiveError",
+    "DamagedBlobError",
     "DownloadError",
     "HashError",
     "RegistryError",
@@ -38,6 +40,10 @@ class HashError(DownloadError):
 
 class ArchiveError(StoreError):
     """Raised when a Debian archive cannot be used: unreachable, not signed, malformed."""
+
+
+class DamagedBlobError(StoreError):
+    """Raised when a file of the cache turns out to have another content than its hash names."""
 
 
 class UvError(StoreError):

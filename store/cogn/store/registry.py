@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from cogn.report import Reporter
-from cogn.store.errors import RegistryError
+from cogn.store.errors import DamagedBlobError, RegistryError
 from cogn.store.retry import UnavailableError, checked, retried, transport_errors
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ class Repository:
             return await retried(attempt)
 
     async def put_blob(self, digest: str, size: int, file: Path, *, name: str) -> None:
-        """Send a file as the blob `digest`, streamed and hashed again on the way."""
+        """Send a file as the blob `digest`, streamed and hashed again on the way.
+
+        Raises `DamagedBlobError` when the file is something else.
+        """
 
         async def attempt() -> None:
             location = await self._upload_location()
@@ -115,7 +118,7 @@ class Repository:
                             task.advance(len(chunk))
                             yield chunk
                     if f"sha256:{sent.hexdigest()}" != digest:
-                        raise RegistryError(
+                        raise DamagedBlobError(
                             f"`{file}` is damaged: it is not {digest} any more",
                             hint="remove that file, it is made again",
                         )
