@@ -57,6 +57,54 @@ def test_what_is_no_source_is_left_out(tmp_path: Path) -> None:
     assert [entry.path for entry in source_entries(tmp_path)] == ["src", "src/predict.py"]
 
 
+def paths(root: Path) -> list[str]:
+    return [entry.path.removeprefix("src/") for entry in source_entries(root)][1:]
+
+
+def write(root: Path, *files: str) -> None:
+    for path in files:
+        (root / path).parent.mkdir(exist_ok=True, parents=True)
+        (root / path).write_text("")
+
+
+def test_what_dockerignore_names_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "cog.yaml", "data/big.bin", "data/small.json", "predict.py", ".env")
+    (tmp_path / ".dockerignore").write_text("data\n!data/*.json\ncog.yaml\n.*\n")
+    assert paths(tmp_path) == ["data/small.json", "predict.py"]
+
+
+def test_an_exception_that_names_it_brings_back_what_is_left_out_without_rules(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, ".git/HEAD", ".git/config", ".venv/x.py", "a/__pycache__/b.pyc", "c.pyc")
+    (tmp_path / ".dockerignore").write_text("*\n!**/*.py\n!.git/HEAD\n!c.pyc\n")
+    write(tmp_path, "predict.py")
+    assert paths(tmp_path) == [".git/HEAD", "c.pyc", "predict.py"]
+
+
+def test_neither_images_nor_the_lock_can_be_brought_into_the_image(tmp_path: Path) -> None:
+    write(tmp_path, ".cogn/image/index.json", "cogn.lock", "out/oci-layout", "predict.py")
+    (tmp_path / ".dockerignore").write_text("!.cogn\n!cogn.lock\n!out\n.dockerignore\n")
+    assert paths(tmp_path) == ["predict.py"]
+
+
+def test_what_is_left_out_need_not_be_fit_for_an_image(tmp_path: Path) -> None:
+    write(tmp_path, "predict.py", ".wh.gone")
+    (tmp_path / "link").symlink_to("/elsewhere")
+    (tmp_path / ".dockerignore").write_text("link\n.*\n")
+    assert paths(tmp_path) == ["predict.py"]
+
+
+def test_a_malformed_dockerignore_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".dockerignore").write_text("ok\n[\n")
+    with pytest.raises(SourceError, match=r"^\.dockerignore:2: "):
+        source_entries(tmp_path)
+    (tmp_path / ".dockerignore").unlink()
+    (tmp_path / ".dockerignore").mkdir()
+    with pytest.raises(SourceError, match=r"^\.dockerignore: the file cannot be read: "):
+        source_entries(tmp_path)
+
+
 def test_all_that_cannot_be_packed_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to("../outside")
     (tmp_path / "in").symlink_to("sub/../predict.py")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from cogn.report import Reporter
-from cogn.store.errors import RegistryError
+from cogn.store.errors import DamagedBlobError, RegistryError
 from cogn.store.registry import Reference, Repository
 from support.servers import Answer, ScriptedServer
 
@@ -49,7 +49,7 @@ def test_a_blob_is_sent_once(registry: str, blob: Path) -> None:
 @pytest.mark.registry
 def test_a_damaged_blob_is_noticed_on_the_way(registry: str, blob: Path) -> None:
     blob.write_bytes(BLOB[::-1])
-    with pytest.raises(RegistryError, match="is damaged: it is not sha256:"):
+    with pytest.raises(DamagedBlobError, match="is damaged: it is not sha256:"):
         push(f"{registry}/damaged:1", blob)
     assert httpx.get(f"http://{registry}/v2/damaged/blobs/{DIGEST}").status_code == 404
 

@@ -17,7 +17,7 @@ from cogn.layers.facts import debian_facts
 from cogn.layers.fingerprint import FingerprintMemo
 from cogn.layers.layer import Layer, write
 from cogn.layers.notes import LayerNotes
-from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.recipe import BytecodeRecipe, FilesRecipe, Recipe, WheelsRecipe, digest_of
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
@@ -97,7 +97,8 @@ class Builder:
     async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
         if not recipes:
             return {}
-        from cogn.layers.contents import contents  # late: often there is nothing to build
+        from cogn.layers.bytecode import open_bytecode  # late: often there is nothing to build
+        from cogn.layers.contents import contents
 
         debs = _unique(deb for recipe in recipes for deb in _debs(recipe))
         wheels = _unique(wheel for recipe in recipes for wheel in _wheels(recipe))
@@ -112,15 +113,16 @@ class Builder:
                 layer = self._notes.find(digest)
                 if layer is None or not self.cache.find(_hex(layer.digest)):
                     layer = await self._threaded(
-                        recipe.name, contents(recipe, files), recipe.architecture
+                        recipe.name, contents(recipe, files, bytecode), recipe.architecture
                     )
                 self._verify(recipe, layer)
                 self._notes.keep(digest, layer)
             built[digest] = layer
 
-        async with task_group() as tasks:
-            for recipe in recipes:
-                tasks.start_soon(build, recipe)
+        with open_bytecode(files, self.cache) as bytecode:
+            async with task_group() as tasks:
+                for recipe in recipes:
+                    tasks.start_soon(build, recipe)
         return built
 
     async def _check_inputs(self, inputs: Iterable[Deb | Wheel]) -> None:
@@ -186,11 +188,11 @@ def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, 
 
 
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:
-    return recipe.debs if isinstance(recipe, PackagesRecipe | FixupRecipe) else ()
+    return () if isinstance(recipe, WheelsRecipe | FilesRecipe) else recipe.debs
 
 
 def _wheels(recipe: Recipe) -> tuple[Wheel, ...]:
-    return recipe.wheels if isinstance(recipe, WheelsRecipe) else ()
+    return recipe.wheels if isinstance(recipe, WheelsRecipe | BytecodeRecipe) else ()
 
 
 def _unique(inputs: Iterable[_Input]) -> list[_Input]:

@@ -8,11 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from cogn.layers.bytecode import Bytecode
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
 from cogn.layers.install import installed
-from cogn.layers.recipe import FilesRecipe, FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe
+from cogn.layers.recipe import (
+    BytecodeRecipe,
+    FilesRecipe,
+    FixupRecipe,
+    PackagesRecipe,
+    Recipe,
+    WheelsRecipe,
+)
 from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, Wheel
@@ -23,7 +31,9 @@ _Input = TypeVar("_Input", Deb, Wheel)
 
 
 @contextmanager
-def contents(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[list[Entry]]:
+def contents(
+    recipe: Recipe, files: Mapping[str, Path], bytecode: Bytecode
+) -> Iterator[list[Entry]]:
     """Give the entries of a recipe's layer; what they need on disk is there until the end."""
     facts = debian_facts(recipe.architecture)
     with tempfile.TemporaryDirectory(prefix="cogn-") as directory:
@@ -39,6 +49,8 @@ def contents(recipe: Recipe, files: Mapping[str, Path]) -> Iterator[list[Entry]]
                 for wheel, file in _with_files(recipe.wheels, files):
                     entries += installed(WheelFile(file, wheel.file), recipe.prefix)
                 yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
+            case BytecodeRecipe():
+                yield bytecode.entries(recipe)
             case FilesRecipe():
                 yield list(recipe.entries)
             case FixupRecipe():

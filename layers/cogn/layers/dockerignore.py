@@ -24,7 +24,7 @@ _SPECIAL = re.compile(r"[*?\[\]\\]")
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One pattern: `text` is relative to the root, without ``.``, ``..`` and slashes at its ends."""
+    """One pattern; `text` is relative to the root, without ``.``, ``..`` and outer slashes."""
 
     text: str
     is_exception: bool
@@ -149,7 +149,7 @@ def _class(pattern: str, place: int) -> tuple[str, int]:
     """Return the regular expression of the character class at `place`, and where it ends."""
     negated = pattern.startswith("^", place)
     place += negated
-    ranges = []
+    ranges: list[str] = []
     while not (ranges and pattern.startswith("]", place)):
         if pattern[place : place + 1] in {"-", "]"}:
             raise ValueError(f"`{pattern}` has a character class that is malformed")

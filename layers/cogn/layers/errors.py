@@ -5,6 +5,7 @@
     LayerError (CognError)
     ├── WheelError      a wheel is malformed, hostile or does not fit beside another
     ├── DebError        a .deb package is malformed, hostile or does not fit beside another
+    ├── BytecodeError   there is no interpreter to compile with, or it failed
     ├── SourceError     the source tree cannot be packed
     │   └── ChangedFileError  one of its files is written to meanwhile
     ├── StaleLockError  the lock does not answer today's inputs
@@ -18,6 +19,7 @@ from pathlib import Path
 from cogn.report import CognError
 
 __all__ = [
+    "BytecodeError",
     "ChangedFileError",
     "DebError",
     "LayerError",
@@ -38,6 +40,10 @@ class WheelError(LayerError):
 
 class DebError(LayerError):
     """Raised when a .deb breaks its specification or the tree it goes into."""
+
+
+class BytecodeError(LayerError):
+    """Raised when bytecode cannot be compiled with the interpreter that the image has."""
 
 
 class SourceError(LayerError):

@@ -108,7 +108,7 @@ class LayerStream:
 
 def _stored(data: bytes) -> bytes:
     """Return `data` as stored blocks, all of the same size but the last."""
-    pieces = []
+    pieces: list[bytes] = []
     for start in range(0, len(data), _STORED):
         piece = data[start : start + _STORED]
         size = len(piece)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from cogn.layers.recipe import FixupRecipe, PackagesRecipe, Recipe, WheelsRecipe
+from packaging.utils import parse_wheel_filename
+
+from cogn.layers.interpreter import interpreter_packages
+from cogn.layers.recipe import (
+    BytecodeRecipe,
+    FixupRecipe,
+    PackagesRecipe,
+    Recipe,
+    WheelsRecipe,
+)
 from cogn.lockfiles import Lock, Wheel
 
 __all__ = ["MOST_LAYERS", "SERVER", "SITE", "plan"]
@@ -17,14 +26,17 @@ that fits several has one layer for all."""
 SERVER = "opt/cogn/server"
 """The directory of the server's packages, which the model does not see."""
 
+_STANDARD_LIBRARY = "usr/lib/python{minor}"
 _PATH_FILE = "usr/local/lib/python{minor}/dist-packages/cogn.pth"
 _LARGE = 8_000_000
-_MOST_LARGE = 80  # with the other layers, this leaves room for weights
+_MOST_LARGE = 70  # with the other layers, this leaves room for weights
+_MOST_LARGE_BYTECODE = 10
 
 
 def plan(lock: Lock) -> tuple[Recipe, ...]:
     """Return the recipes of the environment that `lock` describes; the source comes on top."""
     architecture = lock.platform.partition("/")[2]
+    minor = lock.python.version.rpartition(".")[0]
     large, small = _by_size(lock.wheels)
     recipes: list[Recipe] = [
         PackagesRecipe(name="base", architecture=architecture, is_base=True, debs=lock.base.debs),
@@ -43,6 +55,12 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
             links=((f"{SITE}/cog", "../server/cog"),),
         ),
     ]
+    if lock.bytecode:
+        library = _STANDARD_LIBRARY.format(minor=minor)
+        recipes += [
+            _bytecode(lock, f"python {lock.python.version}", library, ()),
+            _bytecode(lock, "server", SERVER, lock.server),
+        ]
     recipes += [
         WheelsRecipe(
             name=f"{wheel.name} {wheel.version}",
@@ -56,16 +74,43 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
         recipes.append(
             WheelsRecipe(name="wheels", architecture=architecture, prefix=SITE, wheels=small)
         )
+    if lock.bytecode:
+        apart = [wheel for wheel in large if _has_modules(wheel)][:_MOST_LARGE_BYTECODE]
+        recipes += [_bytecode(lock, f"{w.name} {w.version}", SITE, (w,)) for w in apart]
+        if rest := tuple(wheel for wheel in (*large, *small) if wheel not in apart):
+            recipes.append(_bytecode(lock, "wheels", SITE, rest))
     recipes.append(
         FixupRecipe(
             name="system files",
             architecture=architecture,
             debs=lock.debs,
-            path_file=_PATH_FILE.format(minor=lock.python.version.rpartition(".")[0]),
+            path_file=_PATH_FILE.format(minor=minor),
             site=SITE,
         )
     )
     return tuple(recipes)
+
+
+def _bytecode(lock: Lock, what: str, prefix: str, wheels: tuple[Wheel, ...]) -> BytecodeRecipe:
+    """Return the recipe of the bytecode of `wheels`, or without any of the standard library."""
+    packages = interpreter_packages(lock.python.version.rpartition(".")[0])
+    return BytecodeRecipe(
+        name=f"bytecode of {what}",
+        architecture=lock.platform.partition("/")[2],
+        python=lock.python.version,
+        debs=tuple(deb for deb in lock.debs if deb.name in packages),
+        prefix=prefix,
+        wheels=wheels,
+    )
+
+
+def _has_modules(wheel: Wheel) -> bool:
+    """Tell whether a large wheel may have much bytecode.
+
+    One for a platform and any Python, such as those of CUDA, is a library in a wheel's clothes.
+    """
+    _, _, _, tags = parse_wheel_filename(wheel.file)
+    return any(tag.abi != "none" or tag.platform == "any" for tag in tags)
 
 
 def _by_size(wheels: tuple[Wheel, ...]) -> tuple[tuple[Wheel, ...], tuple[Wheel, ...]]:

@@ -16,7 +16,15 @@ from cogn.layers import layer
 from cogn.layers.entry import Entry, WholeFile
 from cogn.lockfiles import Deb, Wheel
 
-__all__ = ["FilesRecipe", "FixupRecipe", "PackagesRecipe", "Recipe", "WheelsRecipe", "digest_of"]
+__all__ = [
+    "BytecodeRecipe",
+    "FilesRecipe",
+    "FixupRecipe",
+    "PackagesRecipe",
+    "Recipe",
+    "WheelsRecipe",
+    "digest_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,32 @@ class WheelsRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BytecodeRecipe:
+    """The bytecode of all modules below `prefix` of some wheels, or of the standard library."""
+
+    name: str
+    architecture: str
+    python: str
+    """The full version of the interpreter, which decides what its compiler writes."""
+    debs: tuple[Deb, ...]
+    """The packages of the interpreter and its standard library."""
+    prefix: str
+    wheels: tuple[Wheel, ...]
+    """None of them: the standard library, whose sources are in `debs`."""
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the layer's bytes."""
+        return {
+            "kind": "bytecode",
+            "python": self.python,
+            "debs": [deb.sha256 for deb in self.debs],
+            "prefix": self.prefix,
+            "wheels": [[wheel.file, wheel.sha256] for wheel in self.wheels],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FixupRecipe:
     """The files that setting up a system makes out of its packages."""
 
@@ -96,7 +130,7 @@ class FilesRecipe:
         return {"kind": "files", "entries": sorted(map(_identity, self.entries))}
 
 
-Recipe = PackagesRecipe | WheelsRecipe | FixupRecipe | FilesRecipe
+Recipe = PackagesRecipe | WheelsRecipe | BytecodeRecipe | FixupRecipe | FilesRecipe
 
 
 def _identity(entry: Entry) -> tuple[str, str, int, str, bool]:

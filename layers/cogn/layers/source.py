@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cogn.layers.dockerignore import FILE_NAME, IgnoreRules, Match, Pattern, read_patterns
-from cogn.layers.entry import Entry, Kind, Slice, check_path
+from cogn.layers.entry import Entry, Slice, check_path
 from cogn.layers.errors import SourceError
 from cogn.report import ProblemsError, Where
 

@@ -99,9 +99,7 @@ class _Identification:
 
 
 def _grouped(entries: Sequence[Entry], architecture: str, most: int) -> tuple[FilesRecipe, ...]:
-    large = sorted(
-        filter(_is_large, entries), key=lambda entry: (-entry.content.size, entry.path)
-    )
+    large = sorted(filter(_is_large, entries), key=lambda entry: (-entry.content.size, entry.path))
     alone = large if len(large) < most else large[: most - 2]
     groups = [(f"weights {_name(entry)}", [entry]) for entry in alone]
     if together := large[len(alone) :]:

@@ -133,6 +133,8 @@ class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The model's environment."""
     server: tuple[Wheel, ...]
     """The server's environment, resolved on its own."""
+    bytecode: bool = True
+    """Whether the image has the bytecode of its Python modules."""
     seals: tuple[Seal, ...] = ()
 
     @property

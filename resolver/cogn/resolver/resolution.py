@@ -97,5 +97,6 @@ async def resolve(
         ),
         wheels=locked_wheels.value,
         server=locked_server.value,
+        bytecode=project.settings.bytecode,
         seals=previous.seals if previous else (),
     )

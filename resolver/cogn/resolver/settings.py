@@ -24,7 +24,7 @@ def _http_url(value: str) -> str:
     return value
 
 
-_KEYS = ("archives", "debian", "debian-security")
+_KEYS = ("archives", "bytecode", "debian", "debian-security")
 _Url = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -48,6 +48,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     archives: Archives = Archives()
+    bytecode: bool = True
+    """Whether images have the bytecode of their Python modules, which makes imports fast."""
 
 
 def read_settings(path: Path) -> Settings:

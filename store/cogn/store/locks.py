@@ -8,6 +8,7 @@ locks, everybody goes ahead.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,11 +16,6 @@ from pathlib import Path
 import anyio
 
 from cogn.report import Task
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["exclusive"]
 
@@ -32,7 +28,7 @@ async def exclusive(path: Path, waiting: Task) -> AsyncIterator[None]:
     lock = _Lock(path)
     if not lock.acquire():
         with waiting:
-            while not lock.acquire():
+            while not lock.acquire():  # noqa: ASYNC110  # a process tells no event
                 await anyio.sleep(_INTERVAL)
     try:
         yield
@@ -49,22 +45,12 @@ class _Lock:
 
     def acquire(self) -> bool:
         """Take the lock, or tell that another has it."""
-        if fcntl is None:
-            return True
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError:
             return True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        except OSError:  # this file system has no locks
-            os.close(handle)
-            return True
-        if not self._is_current(handle):
+        if not _try_lock(handle) or not self._is_current(handle):
             os.close(handle)
             return False
         self._handle = handle
@@ -83,3 +69,21 @@ class _Lock:
             return os.path.samestat(os.fstat(handle), self._path.stat())
         except FileNotFoundError:
             return False
+
+
+if sys.platform == "win32":
+
+    def _try_lock(handle: int) -> bool:
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(handle: int) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # this file system has no locks
+            pass
+        return True

@@ -69,4 +69,3 @@ def _files(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
             path = Path(above, name)
             with suppress(FileNotFoundError):
                 yield path, path.lstat()
-

@@ -33,7 +33,7 @@ from uv import find_uv_bin
 from cogn.report import Reporter
 from cogn.store.errors import UvError
 
-__all__ = ["FoundWheel", "Target", "Uv"]
+__all__ = ["FoundWheel", "Target", "Uv", "failure", "uv_program"]
 
 _NEWEST_MANYLINUX = 40
 """The newest glibc, 2.40, that uv has a platform for; the image's own may be newer."""
@@ -194,7 +194,7 @@ class Uv:
 
     async def _run(self, options: Sequence[str], requirements: Sequence[str]) -> None:
         command = [
-            *(_uv_program(), "pip", "compile", "-", *options),
+            *(uv_program(), "pip", "compile", "-", *options),
             *("--format", "pylock.toml", "--only-binary", ":all:"),
             # Any interpreter will do, as nothing is built; this one needs no search.
             *("--python", sys.executable, "--no-python-downloads"),
@@ -214,12 +214,13 @@ class Uv:
             raise UvError(msg) from error
         said = result.stderr.decode(errors="replace")
         if result.returncode != 0:
-            raise _failure(said, result.returncode)
+            raise failure(said, result.returncode)
         for warning in re.findall(r"^warning: (.+)$", said, re.MULTILINE):
             self._reporter.warn(f"uv: {warning}")
 
 
-def _uv_program() -> str:
+def uv_program() -> str:
+    """Return the path of the uv that came with cogn; raises `UvError` when it is not there."""
     try:
         return find_uv_bin()
     except FileNotFoundError as error:
@@ -250,7 +251,7 @@ def _found(package: Package, wheel: object) -> FoundWheel:
     )
 
 
-def _failure(said: str, returncode: int) -> UvError:
+def failure(said: str, returncode: int) -> UvError:
     """Return the error that carries uv's own words, its hints apart."""
     _, _, reason = f"\n{said.strip()}".partition("\nerror: ")
     paragraphs = re.split(r"\n+(?=hint: )", reason or said.strip())

@@ -1,0 +1,190 @@
+"""Times how the torch CUDA stack becomes an image, from the same local wheels, beside peers.
+
+Needs buildah, docker-registry and zstd, about 40 GB of disk, and network for the first run. Run it
+with the interpreter of `.venv`. The table goes to stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from cogn.lockfiles import Lock  # noqa: E402
+from cogn.store import Cache  # noqa: E402
+from support.projects import cache_of_inputs, unseal  # noqa: E402 - after the path to it
+from support.servers import running_registry  # noqa: E402
+
+COGN = ROOT / ".venv/bin/cogn"
+UV = ROOT / ".venv/bin/uv"
+REQUIREMENT = "torch==2.9.1"
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, help="a directory to keep for the next run")
+    parser.add_argument("--skip-peers", action="store_true", help="time cogn alone")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cogn-bench-") as temporary:
+        work = arguments.work or Path(temporary)
+        work.mkdir(exist_ok=True)
+        rows = measure(work, peers=not arguments.skip_peers)
+    base = rows[0][1]
+    print(f"{REQUIREMENT}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    print(f"{'':58} {'seconds':>8} {'ratio':>6} {'peak MB':>8}")
+    for name, seconds, memory in rows:
+        print(f"{name:58} {seconds:8.2f} {seconds / base:6.1f} {memory:8.0f}")
+
+
+def measure(work: Path, *, peers: bool) -> list[tuple[str, float, float]]:
+    """Return what was timed: name, seconds, peak memory in MB of the largest process."""
+    project = make_project(work / "project")
+    run(COGN, "lock", project)
+    run(COGN, "assemble", project)  # fetches what the measurements need
+    lock = unseal(project)
+    wheels = link_wheels(lock, work / "wheels")
+    rows = []
+    inputs = cache_of_inputs(lock, fresh(work / "cache"))
+    environment = os.environ | {"COGN_CACHE": str(inputs)}
+    shutil.rmtree(project / ".cogn", ignore_errors=True)
+
+    def assemble(*more: str | Path) -> None:
+        run(COGN, "assemble", project, *more, env=environment)
+
+    with running_registry(fresh(work / "registry")) as host:
+        rows.append(timed("cogn assemble, an OCI layout", assemble))
+        rows.append(timed("cogn assemble --push", lambda: assemble("--push", f"{host}/torch:1")))
+        rows.append(timed("cogn assemble, nothing changed", assemble))
+        source = project / "run.py"
+        source.write_text(source.read_text() + "# changed\n")
+        rows.append(timed("cogn assemble, one line of source changed", assemble))
+        push = ("--push", f"{host}/torch:1")
+        rows.append(timed("cogn assemble --push, that line", lambda: assemble(*push)))
+        if peers:
+            rows += buildah(wheels, host, work, project)
+    if peers:
+        rows += tar(wheels, work)
+    return rows
+
+
+def make_project(directory: Path) -> Path:
+    """Write the model; return its directory."""
+    directory.mkdir(exist_ok=True)
+    (directory / "cog.yaml").write_text(
+        "build: {gpu: true, python_version: '3.13', python_requirements: requirements.txt}\n"
+        "run: run.py:run\n"
+    )
+    (directory / "requirements.txt").write_text(f"{REQUIREMENT}\n")
+    (directory / "run.py").write_text("def run() -> str:\n    return ''\n")
+    return directory
+
+
+def link_wheels(lock: Lock, directory: Path) -> Path:
+    """Give the cached wheels their names in a directory; return it."""
+    fresh(directory)
+    for wheel in lock.wheels:
+        os.link(Cache().path(wheel.sha256), directory / wheel.file)
+    return directory
+
+
+def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[str, float, float]]:
+    """Time pip in a container, commit and push; the base is cogn's own, without wheels."""
+    base = make_project(work / "base")
+    (base / "requirements.txt").write_text("pip\n")
+    (base / "cog.yaml").write_text(
+        "build: {python_version: '3.13', python_requirements: requirements.txt}\nrun: run.py:run\n"
+    )
+    run(COGN, "lock", base)
+    run(COGN, "assemble", base)
+    root = ("--root", fresh(work / "containers"))
+    container = run("buildah", *root, "from", f"oci:{base / '.cogn/image'}:latest").strip()
+    isolated = ("--isolation", "chroot", "--network", "host")
+    install = ("python", "-m", "pip", "install", "--no-index", "--find-links", "/wheels")
+    install += ("--root-user-action=ignore", "--target", "/opt/site", "--no-compile", "torch")
+
+    def build() -> None:
+        volume = ("--volume", f"{wheels}:/wheels:ro")
+        run("buildah", *root, "run", *isolated, *volume, container, "--", *install)
+        run("buildah", *root, "commit", "--quiet", container, "torch")
+
+    def push() -> None:
+        target = f"docker://{host}/buildah:1"
+        run("buildah", *root, "push", "--tls-verify=false", "torch", target)
+
+    rows = [
+        timed("buildah: pip install of the wheels, commit", build),
+        timed("buildah push", push),
+    ]
+
+    def change() -> None:
+        run("buildah", *root, "copy", "--quiet", container, project / "run.py", "/src/run.py")
+        run("buildah", *root, "commit", "--quiet", container, "torch")
+
+    rows.append(timed("buildah, one source file changed", change))
+    run("buildah", *root, "rm", container)
+    return rows
+
+
+def tar(wheels: Path, work: Path) -> list[tuple[str, float, float]]:
+    """Time uv's installing and an archive of the result."""
+    site = work / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    platform_tag = ("--python-version", "3.13", "--python-platform", "x86_64-manylinux_2_40")
+    install = (UV, "pip", "install", "--quiet", "--no-index", "--find-links", wheels, "--target")
+    no_cache = ("--no-cache", "--link-mode", "copy")
+
+    def unpack() -> None:
+        run(*install, site, *platform_tag, *no_cache, "torch")
+
+    def pack() -> None:
+        run("sh", "-c", f"tar -C '{site}' -c . | zstd -q -3 -T2 -f -o '{work / 'site.tar.zst'}'")
+
+    rows = [
+        timed("uv pip install --target", unpack),
+        timed("tar | zstd -3 -T2 of that", pack),
+    ]
+    shutil.rmtree(site)
+    return rows
+
+
+def timed(name: str, action: Callable[[], None]) -> tuple[str, float, float]:
+    """Return the name, how long the action took, and the largest child's memory so far."""
+    print(f"{name} ...", file=sys.stderr, flush=True)
+    begin = time.monotonic()
+    action()
+    seconds = time.monotonic() - begin
+    print(f"  {seconds:.2f} s", file=sys.stderr, flush=True)
+    return name, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+
+
+def fresh(directory: Path) -> Path:
+    """Return the directory, empty."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None) -> str:
+    """Run a command; return what it prints; end the benchmark when it fails."""
+    result = subprocess.run(
+        [*map(str, command)], env=env, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\n{result.stderr}")
+    return result.stdout
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""The layers of bytecode: what `import` would write into ``__pycache__`` if it could (PEP 3147).
+
+Each .pyc file is valid whatever the time of its source (unchecked hash, PEP 552), and its bytes
+follow from the source, its path in the image and the version of the interpreter (see
+`compile_worker` and `interpreter`). A source that does not compile has none, as with `compileall`.
+
+A wheel is compiled once: the cache has its .pyc files as one blob, and a note under the digest of a
+recipe with that wheel alone, which says where in the blob each one lies.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from cogn.layers.compiler import Compiler, running_compiler
+from cogn.layers.entry import Entry, Kind, Slice
+from cogn.layers.facts import debian_facts
+from cogn.layers.install import installed
+from cogn.layers.interpreter import can_run, interpreter_from_uv, unpacked_interpreter
+from cogn.layers.recipe import BytecodeRecipe, digest_of
+from cogn.layers.unpack import unpacked_debs
+from cogn.layers.wheel import WheelFile
+from cogn.lockfiles import Deb
+from cogn.store import Cache
+
+__all__ = ["Bytecode", "open_bytecode"]
+
+_NOTES = "bytecode"
+_LONGEST_NAME = 255
+"""Of a file, in bytes: what Linux's file systems take."""
+
+
+class _Note(msgspec.Struct, frozen=True):
+    """A blob of .pyc files one after the other; `files` are their paths and sizes."""
+
+    blob: str
+    files: tuple[tuple[str, int], ...]
+
+
+class Bytecode:
+    """Compiles what recipes name. Get it from `open_bytecode`.
+
+    Its methods may be called from several threads.
+    """
+
+    def __init__(self, files: Mapping[str, Path], cache: Cache, stack: ExitStack) -> None:
+        self._files = files
+        self._cache = cache
+        self._stack = stack
+        self._starting = threading.Lock()
+        self._compilers: dict[tuple[Deb, ...], Compiler] = {}
+
+    def entries(self, recipe: BytecodeRecipe) -> list[Entry]:
+        """Return the .pyc files of a layer, compiling what was not compiled before.
+
+        Raises `BytecodeError` when that cannot be done, and the errors of reading wheels and
+        packages.
+        """
+        parts = [replace(recipe, wheels=(wheel,)) for wheel in recipe.wheels] or [recipe]
+        return [Entry.directory(recipe.prefix), *(e for part in parts for e in self._part(part))]
+
+    def _part(self, recipe: BytecodeRecipe) -> Iterator[Entry]:
+        key = digest_of(recipe).removeprefix("sha256:")
+        note = self._note(key)
+        if note is None:
+            note = self._compiled(recipe)
+            self._cache.set_note(_NOTES, key, note)
+        blob = self._cache.path(note.blob)
+        offset = 0
+        for path, size in note.files:
+            yield Entry.file(path, Slice(blob, offset, size))
+            offset += size
+
+    def _note(self, key: str) -> _Note | None:
+        """Return the note of that key if its blob is here."""
+        content = self._cache.note(_NOTES, key)
+        try:
+            note = msgspec.json.decode(content, type=_Note) if content else None
+        except msgspec.DecodeError:  # damaged: as good as none
+            return None
+        return note if note and self._cache.find(note.blob) else None
+
+    def _compiled(self, recipe: BytecodeRecipe) -> _Note:
+        files = []
+        with (
+            self._sources(recipe) as sources,
+            self._cache.blob(what=f"bytecode of {recipe.name}") as blob,
+        ):
+            places = [(source, place) for source in sources if (place := _place(source, recipe))]
+            results = self._compiler(recipe).compile(source for source, _ in places)
+            for (_, place), result in zip(places, results, strict=True):
+                if result is not None:
+                    blob.write(result)
+                    files.append((place, len(result)))
+        return _Note(blob.sha256, tuple(files))
+
+    @contextmanager
+    def _sources(self, recipe: BytecodeRecipe) -> Iterator[Iterable[Entry]]:
+        """Give the files among which a recipe's sources are, by the order of their paths."""
+        with TemporaryDirectory(prefix="cogn-") as scratch, ExitStack() as stack:
+            if recipe.wheels:
+                (wheel,) = recipe.wheels
+                entries = installed(WheelFile(self._files[wheel.sha256], wheel.file), recipe.prefix)
+            else:
+                facts = debian_facts(recipe.architecture)
+                unpacked = unpacked_debs(self._packages(recipe), facts, Path(scratch))
+                entries = stack.enter_context(unpacked)
+            yield sorted(entries, key=lambda entry: entry.path)
+
+    def _compiler(self, recipe: BytecodeRecipe) -> Compiler:
+        with self._starting:
+            if recipe.debs not in self._compilers:
+                self._compilers[recipe.debs] = self._start(recipe)
+            return self._compilers[recipe.debs]
+
+    def _start(self, recipe: BytecodeRecipe) -> Compiler:
+        if can_run(recipe.architecture):
+            scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogn-")))
+            interpreter = self._stack.enter_context(
+                unpacked_interpreter(
+                    recipe.python,
+                    self._packages(recipe),
+                    debian_facts(recipe.architecture),
+                    scratch,
+                )
+            )
+        else:
+            interpreter = interpreter_from_uv(recipe.python)
+        return self._stack.enter_context(running_compiler(interpreter))
+
+    def _packages(self, recipe: BytecodeRecipe) -> Sequence[tuple[Deb, Path]]:
+        return [(deb, self._files[deb.sha256]) for deb in recipe.debs]
+
+
+@contextmanager
+def open_bytecode(files: Mapping[str, Path], cache: Cache) -> Iterator[Bytecode]:
+    """Give what compiles wheels and packages, whose files are given by SHA-256.
+
+    An interpreter is started when the first source has to be compiled, and ends with the block.
+    """
+    with ExitStack() as stack:
+        yield Bytecode(files, cache, stack)
+
+
+def _place(source: Entry, recipe: BytecodeRecipe) -> str | None:
+    """Return where the .pyc file of a source goes, None for what is no module of the recipe."""
+    directory, _, name = source.path.rpartition("/")
+    stem = name.removesuffix(".py")
+    if source.kind is not Kind.FILE or stem in {"", name}:
+        return None
+    below = source.path.removeprefix(f"{recipe.prefix}/")
+    if below == source.path or below.startswith("bin/"):  # scripts are never imported
+        return None
+    major, minor, _ = recipe.python.split(".")
+    compiled = f"{stem}.cpython-{major}{minor}.pyc"
+    if len(compiled.encode()) > _LONGEST_NAME:
+        return None
+    return f"{directory}/__pycache__/{compiled}"

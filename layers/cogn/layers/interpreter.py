@@ -1,0 +1,119 @@
+"""The interpreter that compiles bytecode: of the very version that the image has.
+
+The magic number of bytecode is fixed for a minor version, what the compiler writes is not: 3.13.0
+and 3.13.5 give other bytes for half of all files. So the version must be the locked one to its last
+part. On Linux and the image's own architecture it is the image's interpreter itself, unpacked from
+the locked packages and started with their C library: the same program on every such machine.
+Elsewhere it is the CPython of that version from uv.
+
+Only the compiler of that interpreter is used: it reads sources and runs nothing of them.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cogn.layers.content import read
+from cogn.layers.entry import Entry, Kind
+from cogn.layers.errors import BytecodeError
+from cogn.layers.facts import Facts
+from cogn.layers.unpack import unpacked_debs
+from cogn.lockfiles import Deb
+from cogn.store.errors import UvError
+from cogn.store.pythons import find_python
+
+__all__ = ["WITHOUT", "Interpreter", "can_run", "interpreter_from_uv", "interpreter_packages"]
+__all__ += ["unpacked_interpreter"]
+
+WITHOUT = "set `bytecode = false` in cogn.toml and run `cogn lock` to make the image without"
+"""What errors about bytecode suggest."""
+
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+# No user's settings, no site-packages, nothing from the current directory, no warnings.
+_OPTIONS = ("-S", "-s", "-P", "-B", "-W", "ignore")
+_ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """How a CPython of the full `version` is started; arguments follow the command."""
+
+    version: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def interpreter_packages(minor: str) -> tuple[str, ...]:
+    """Return the names of the packages that make up an interpreter of Debian that can compile."""
+    own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
+    return (*own, "libc6", "libexpat1", "zlib1g")
+
+
+def can_run(architecture: str) -> bool:
+    """Tell whether this machine runs Linux programs of an architecture, in Debian's terms."""
+    return sys.platform == "linux" and _MACHINES.get(platform.machine()) == architecture
+
+
+def interpreter_from_uv(version: str) -> Interpreter:
+    """Return the interpreter of that version that uv has or can install.
+
+    Raises `BytecodeError` when there is none.
+    """
+    try:
+        program = find_python(version)
+    except UvError as error:
+        raise BytecodeError(
+            f"no CPython {version} can be had to compile bytecode with: {error.message}",
+            hint=f"make `uv python install {version}` work, or {WITHOUT}",
+        ) from error
+    # Windows starts no program without its own variables.
+    system = {key: value for key, value in os.environ.items() if key.upper() == "SYSTEMROOT"}
+    return Interpreter(
+        version=version, command=(str(program), *_OPTIONS), environment=_ENVIRONMENT | system
+    )
+
+
+@contextmanager
+def unpacked_interpreter(
+    version: str, debs: Sequence[tuple[Deb, Path]], facts: Facts, scratch: Path
+) -> Iterator[Interpreter]:
+    """Give the interpreter in `debs`, which are of this machine's architecture.
+
+    It lies below `scratch`. Raises `DebError` for malformed packages, `BytecodeError` when they do
+    not hold an interpreter.
+    """
+    root = scratch / "interpreter"
+    with unpacked_debs(debs, facts, scratch) as entries:
+        for entry in entries:
+            _write(root, entry)
+    program = root / "usr" / "bin" / f"python{version.rpartition('.')[0]}"
+    loaders = sorted(root.glob("usr/lib/*/ld-linux-*.so.*"))
+    if len(loaders) != 1 or not program.is_file():
+        raise BytecodeError("the packages of the lock do not hold a working interpreter")
+    libraries = ("--inhibit-cache", "--library-path", str(loaders[0].parent))
+    yield Interpreter(
+        version=version,
+        command=(str(loaders[0]), *libraries, str(program), *_OPTIONS),
+        environment=_ENVIRONMENT | {"PYTHONHOME": str(root / "usr")},
+    )
+
+
+def _write(root: Path, entry: Entry) -> None:
+    """Write a file or a link of a package, if an interpreter may need it."""
+    if not entry.path.startswith(("usr/bin/python", "usr/lib/")):
+        return
+    path = root / entry.path
+    if entry.kind is Kind.FILE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.writelines(read(entry.content))
+        path.chmod(entry.mode & 0o755)
+    elif entry.kind is Kind.SYMLINK and not entry.target.startswith("/"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(entry.target)
