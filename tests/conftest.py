@@ -45,6 +45,7 @@ PROGRAMS = {
     "podman": ("podman", "runc", "skopeo", "umoci"),
     "registry": ("docker-registry",),
     "faketime": ("faketime",),
+    "zstd": ("zstd",),
 }
 """The programs that tests with a marker start."""
 

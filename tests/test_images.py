@@ -34,7 +34,7 @@ def assemble(*arguments: str | Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def images(locked: dict[str, Path], registry: str) -> dict[str, str]:
+def images(locked: dict[str, Path], registry: str) -> Iterator[dict[str, str]]:
     """The examples' images, assembled, pushed and pulled by podman: references with digests."""
     references = {}
     for name, project in locked.items():
@@ -42,7 +42,8 @@ def images(locked: dict[str, Path], registry: str) -> dict[str, str]:
         reference = f"{registry}/{name}@{digest}"
         podman("pull", "--quiet", "--tls-verify=false", f"docker://{reference}")
         references[name] = reference
-    return references
+    yield references
+    podman("rmi", "--force", *references.values())
 
 
 @contextmanager

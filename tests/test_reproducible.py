@@ -176,7 +176,9 @@ def test_another_python_and_system_give_the_same_digest(
         *("--env", "PYTHONPATH=" + ":".join(f"/cogn/{part}" for part in parts)),
         *("--env", "PYTHONDONTWRITEBYTECODE=1"),
     )
-    assert run_in(image, "python", "--version", options=options).startswith("Python 3.13.")
-    assert run_in(image, "python", *COGN[1:], "assemble", "/project", options=options) == (
-        f"{digest}\n"
-    )
+    try:
+        assert run_in(image, "python", "--version", options=options).startswith("Python 3.13.")
+        output = run_in(image, "python", *COGN[1:], "assemble", "/project", options=options)
+    finally:
+        podman("rmi", "--force", image)
+    assert output == f"{digest}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from cogn.layers import fingerprint, weights
+from cogn.layers import fingerprint
 from cogn.layers.build import Builder
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.errors import ChangedFileError, LayerError, SealError
-from cogn.layers.image import Document, Image
+from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
 from cogn.layers.layout import OciLayout
 from cogn.layers.notes import LayerNotes
@@ -58,7 +59,8 @@ class Shelf:
             data = file.read_bytes()
             if self._cache.find(hashlib.sha256(data).hexdigest()) is None:
                 self._cache.add(data)
-        return {each.sha256: self._cache.path(each.sha256) for each in (*debs, *wheels)}
+        hashes = [*(deb.sha256 for deb in debs), *(wheel.sha256 for wheel in wheels)]
+        return {sha256: self._cache.path(sha256) for sha256 in hashes}
 
 
 @pytest.fixture
@@ -101,6 +103,15 @@ def change(file: Path, data: bytes) -> None:
     file.write_bytes(data)
 
 
+def rot(file: Path) -> None:
+    """Flip a bit as a disk would: without a trace in the file's times."""
+    status = file.stat()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    change(file, bytes(data))
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def test_a_layer_that_is_known_is_not_built_until_its_blob_is_wanted(
     builder: Builder, cache: Cache, journal: Journal
 ) -> None:
@@ -136,13 +147,7 @@ def test_an_input_that_rotted_in_the_cache_is_fetched_again(
     shelf = Shelf(cache, file)
     expected = made(Builder((), inputs=shelf, cache=cache, reporter=journal), recipe)
 
-    rotten = bytearray(file.read_bytes())
-    rotten[len(rotten) // 2] ^= 1
-    status = cache.path(sha256).stat()
-    change(cache.path(sha256), bytes(rotten))
-    import os
-
-    os.utime(cache.path(sha256), ns=(status.st_atime_ns, status.st_mtime_ns))
+    rot(cache.path(sha256))
     cache.discard(expected[0].digest.removeprefix("sha256:"))
     fresh = Cache(cache.root)
     builder = Builder((), inputs=Shelf(fresh, file), cache=fresh, reporter=journal)
@@ -179,7 +184,7 @@ def test_a_layer_that_comes_out_as_never_before_is_an_error_once(
     other = Layer(diff_id=layer.diff_id, digest=f"sha256:{HEX}", size=layer.size)
     cache.discard(layer.digest.removeprefix("sha256:"))
     LayerNotes(cache).keep(digest_of(files()), other)
-    with pytest.raises(LayerError, match=f"`files` came out as {layer.digest}, but as sha256:{HEX}"):
+    with pytest.raises(LayerError, match=f"came out as {layer.digest}, but as sha256:{HEX}"):
         made(builder, files())
     assert made(builder, files()) == [layer]
 
@@ -212,55 +217,52 @@ def test_a_wrong_memory_of_a_file_is_an_error_once(
     )
     anyio.run(find)
     (note,) = (cache.root / "notes").glob("files-*/*")
-    note.write_bytes(note.read_bytes().replace(hashlib.sha256(b"one").hexdigest().encode(), HEX.encode()))
+    true = hashlib.sha256(b"one").hexdigest()
+    note.write_text(note.read_text().replace(true, HEX))
     with pytest.raises(ChangedFileError):
         made(builder, *anyio.run(find))
     assert len(made(builder, *anyio.run(find))) == 1
 
 
 def image_of(layer: Layer) -> tuple[Image, Mapping[str, str]]:
-    document = Document("application/json", b"{}")
-    image = Image(manifest=document, config=document, layers=(layer,), platform="linux/amd64")
+    image = make_image(
+        [("files", layer)],
+        platform="linux/amd64",
+        environment={},
+        labels={},
+        entrypoint=(),
+        command=("true",),
+        working_directory="/",
+        port=5000,
+    )
     return image, {layer.digest: "files"}
 
 
 def test_a_layout_with_a_damaged_blob_is_mended(builder: Builder, tmp_path: Path) -> None:
     (layer,) = made(builder, files())
-    image, names = image_of(layer)
     layout = OciLayout(tmp_path / "layout", "latest")
-    anyio.run(publish, image, names, builder, layout)
+    anyio.run(publish, *image_of(layer), builder, layout)
     blob = tmp_path / "layout/blobs" / layer.digest.replace(":", "/")
     assert blob.samefile(builder.blob(layer))
     change(blob, b"damaged, and the cache's with it")
-    anyio.run(publish, image, names, builder, layout)
+    anyio.run(publish, *image_of(layer), builder, layout)
     assert f"sha256:{hash_of(blob)}" == layer.digest
 
 
 @pytest.mark.registry
-def test_a_push_of_a_damaged_blob_makes_it_again(
-    builder: Builder, registry: str, journal: Journal
+def test_a_blob_that_is_found_damaged_on_its_way_is_made_again(
+    builder: Builder, registry: str
 ) -> None:
-    import os
-
     (layer,) = made(builder, files(b"pushed"))
-    image, names = image_of(layer)
     blob = builder.blob(layer)
-    good, status = blob.read_bytes(), blob.stat()
-    change(blob, good[::-1])
-    os.utime(blob, ns=(status.st_atime_ns, status.st_mtime_ns))
+    good = blob.read_bytes()
+    rot(blob)
 
-    async def push() -> bool:
-        reference = Reference.parse(f"{registry}/damaged-blob:1")
+    async def push() -> None:
+        reference = Reference.parse(f"{registry}/rotten:1")
         async with Repository.open(reference, Reporter()) as repository:
-            destination = RegistryDestination(repository)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(builder.ensure, [layer])
-            try:
-                await publish(image, names, builder, destination)
-            finally:
-                assert await repository.has_blob(layer.digest)
-            return True
+            await publish(*image_of(layer), builder, RegistryDestination(repository))
+            assert await repository.has_blob(layer.digest)
 
-    with pytest.raises(Exception, match="manifest"):  # the image's documents are no real ones
-        anyio.run(push)
+    anyio.run(push)
     assert blob.read_bytes() == good

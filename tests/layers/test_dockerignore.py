@@ -40,10 +40,9 @@ def kept(text: str, paths: list[str] = PATHS, *, prune: bool = True) -> list[str
         for depth in range(1, len(parts) + 1):
             above = "/".join(parts[:depth])
             match = rules.match(above, match)
-            is_last = depth == len(parts)
-            if prune and match.ignored and not is_last:
-                if not rules.may_change_below(above, ignored=True):
-                    return False
+            may_change = not prune or rules.may_change_below(above, ignored=True)
+            if match.ignored and depth < len(parts) and not may_change:
+                return False
         return not match.ignored
 
     return [path for path in paths if is_kept(path)]

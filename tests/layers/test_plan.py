@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from cogn.layers.plan import plan
-from cogn.layers.recipe import digest_of
-from support.locks import make_lock, make_wheel_entry
+import msgspec
+
+from cogn.layers.plan import SITE, plan
+from cogn.layers.recipe import BytecodeRecipe, digest_of
+from support.locks import HEX, make_deb, make_lock, make_wheel_entry
 
 
 def test_large_wheels_have_layers_of_their_own_largest_first() -> None:
     lock = make_lock(
         wheels=(
-            make_wheel_entry("cublas", size=400_000_000),
+            make_wheel_entry("cublas", size=400_000_000, tag="py3-none-manylinux_2_27_x86_64"),
             make_wheel_entry("click", size=100_000),
             make_wheel_entry("torch", size=900_000_000),
             make_wheel_entry("anyio", size=100_000),
@@ -20,9 +22,13 @@ def test_large_wheels_have_layers_of_their_own_largest_first() -> None:
         "base",
         "python 3.13.5",
         "server",
+        "bytecode of python 3.13.5",
+        "bytecode of server",
         "torch 1.0",
         "cublas 1.0",
         "wheels",
+        "bytecode of torch 1.0",
+        "bytecode of wheels",
         "system files",
     ]
 
@@ -38,4 +44,43 @@ def test_models_share_the_layers_of_the_large_wheels_they_share() -> None:
     other = make_lock(wheels=(make_wheel_entry("numpy", size=20_000_000), torch))
     ours, theirs = ({r.name: digest_of(r) for r in plan(lock)} for lock in (one, other))
     shared = {name for name in ours if ours[name] == theirs.get(name)}
-    assert shared == {"base", "python 3.13.5", "server", "torch 1.0", "system files"}
+    assert shared == {
+        "base",
+        "python 3.13.5",
+        "server",
+        "bytecode of python 3.13.5",
+        "bytecode of server",
+        "torch 1.0",
+        "bytecode of torch 1.0",
+        "system files",
+    }
+
+
+def test_without_bytecode_there_is_no_layer_of_it_and_all_others_are_the_same() -> None:
+    wheels = (make_wheel_entry("torch", size=900_000_000), make_wheel_entry("click"))
+    with_it = {recipe.name: digest_of(recipe) for recipe in plan(make_lock(wheels=wheels))}
+    without = plan(make_lock(wheels=wheels, bytecode=False))
+    assert {recipe.name: digest_of(recipe) for recipe in without} == {
+        name: digest for name, digest in with_it.items() if not name.startswith("bytecode of ")
+    }
+
+
+def test_bytecode_depends_on_the_interpreter_and_not_on_the_rest_of_the_system() -> None:
+    def digests(**versions: str) -> set[str]:
+        names = {"libc6": HEX, "bash": HEX, "python3.13-minimal": HEX} | versions
+        lock = make_lock()
+        debs = tuple(make_deb(name, sha256=sha256) for name, sha256 in names.items())
+        base = msgspec.structs.replace(lock.base, debs=debs)
+        recipes = plan(msgspec.structs.replace(lock, base=base))
+        return {digest_of(recipe) for recipe in recipes if isinstance(recipe, BytecodeRecipe)}
+
+    other = HEX[::-1]
+    assert digests(bash=other) == digests()
+    assert digests(**{"python3.13-minimal": other}).isdisjoint(digests())
+
+
+def test_every_module_of_an_environment_is_compiled_once() -> None:
+    wheels = tuple(make_wheel_entry(f"w{n}", size=n * 1_000_000) for n in range(1, 40))
+    recipes = [r for r in plan(make_lock(wheels=wheels)) if isinstance(r, BytecodeRecipe)]
+    compiled = [wheel for r in recipes if r.prefix == SITE for wheel in r.wheels]
+    assert len(compiled) == len(set(compiled)) == len(wheels)

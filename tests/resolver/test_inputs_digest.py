@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cogn.report import Reporter, Where
 from cogn.resolver import Project
 from cogn.resolver.requirements import read_requirements
+from support.locks import make_lock
 
 FILES = {
     "cog.yaml": "run: predict.py:Predictor\nbuild:\n  python_requirements: requirements.txt\n",
@@ -73,6 +74,16 @@ def test_a_lock_answers_one_platform(tmp_path: Path) -> None:
     digest(tmp_path)
     project = Project.load(tmp_path)
     assert project.inputs_digest("linux/amd64") != project.inputs_digest("linux/arm64")
+
+
+def test_a_lock_without_bytecode_is_another_than_one_with_it(tmp_path: Path) -> None:
+    inputs = digest(tmp_path)
+    with_it, without = (make_lock(inputs=inputs, bytecode=wanted) for wanted in (True, False))
+    assert not Project.load(tmp_path).is_stale(with_it)
+    assert Project.load(tmp_path).is_stale(without)
+    (tmp_path / "cogn.toml").write_text("bytecode = false\n")
+    assert Project.load(tmp_path).is_stale(with_it)
+    assert not Project.load(tmp_path).is_stale(without)
 
 
 def test_a_list_and_a_file_of_the_same_requirements_are_the_same_inputs(tmp_path: Path) -> None:

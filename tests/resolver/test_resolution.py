@@ -136,6 +136,12 @@ def pins(lock: Lock) -> tuple[str, str]:
     return model, server
 
 
+def test_bytecode_is_left_out_where_the_settings_say_so(house: House) -> None:
+    before = house.lock()
+    (house.directory / "cogn.toml").write_text("bytecode = false\n")
+    assert house.lock(before) == msgspec.structs.replace(before, bytecode=False)
+
+
 def test_a_lock_has_the_model_and_apart_from_it_the_server(house: House) -> None:
     lock = house.lock()
     assert pins(lock) == ("leaf==1.0", "cogn-runtime==0.1.0 front==1.0")

@@ -21,9 +21,11 @@ def make_deb(name: str = "libc6", **changes: object) -> Deb:
     return Deb(**(fields | changes))  # type: ignore[arg-type]  # the fields are right by name
 
 
-def make_wheel_entry(name: str = "sample", version: str = "1.0", *, size: int = 1000) -> Wheel:
+def make_wheel_entry(
+    name: str = "sample", version: str = "1.0", *, size: int = 1000, tag: str = "py3-none-any"
+) -> Wheel:
     """Return a wheel of a lock."""
-    file = f"{name}-{version}-py3-none-any.whl"
+    file = f"{name}-{version}-{tag}.whl"
     return Wheel(name=name, version=version, file=file, sha256=HEX, size=size)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import anyio
 
 from cogn import layers, lockfiles, resolver
 from cogn.cli.output import make_reporter, say
-from cogn.layers import Builder, Destination, LocalDestination, OciArchive, OciLayout
+from cogn.layers import Builder, Compression, Destination, LocalDestination, OciArchive, OciLayout
 from cogn.lockfiles import LOCK_NAME, Lock
 from cogn.report import Reporter
 from cogn.store import Cache, replace_file
@@ -23,7 +24,14 @@ __all__ = ["run"]
 _DEFAULT = Path(".cogn", "image")
 
 
-def run(directory: Path, *, output: str | None, push: str | None, frozen: bool) -> str:
+def run(
+    directory: Path,
+    *,
+    output: str | None,
+    push: str | None,
+    frozen: bool,
+    compression: Compression,
+) -> str:
     """Assemble the project of `directory`; return the digest of the image's manifest.
 
     The image goes to `output`, or to the registry of `push`, or both; without either to an OCI
@@ -37,7 +45,18 @@ def run(directory: Path, *, output: str | None, push: str | None, frozen: bool) 
         if local is None and reference is None:
             local = LocalDestination("oci", project.directory / _DEFAULT, "latest")
         lock = _fresh_lock(project)
-        image = anyio.run(_assemble, project, lock, local, reference, frozen, reporter)
+        image = anyio.run(
+            partial(
+                _assemble,
+                project,
+                lock,
+                local=local,
+                reference=reference,
+                frozen=frozen,
+                compression=compression,
+                reporter=reporter,
+            )
+        )
     size = sum(layer.size for layer in image.layers)
     for place in (local, reference):
         if place is not None:
@@ -48,9 +67,11 @@ def run(directory: Path, *, output: str | None, push: str | None, frozen: bool) 
 async def _assemble(
     project: resolver.Project,
     lock: Lock,
+    *,
     local: LocalDestination | None,
     reference: Reference | None,
     frozen: bool,
+    compression: Compression,
     reporter: Reporter,
 ) -> layers.Image:
     cache = Cache()
@@ -62,6 +83,7 @@ async def _assemble(
             inputs=layers.LockedInputs(lock, project.directory, fetcher, mirrors),
             cache=cache,
             reporter=reporter,
+            compression=compression,
         )
         destinations: list[Destination] = []
         if local is not None:
@@ -87,7 +109,7 @@ def _fresh_lock(project: resolver.Project) -> Lock:
     lock = lockfiles.read(project.directory / LOCK_NAME)
     if project.is_stale(lock):
         raise layers.StaleLockError(
-            f"`{LOCK_NAME}` is out of date: cog.yaml or the requirements have changed since",
+            f"`{LOCK_NAME}` is out of date: cog.yaml, cogn.toml or the requirements have changed",
             hint="run `cogn lock`, look at the difference and commit it",
         )
     return lock

@@ -40,4 +40,5 @@ def show_info(*, as_json: bool) -> None:
 def remove_unused(*, days: float) -> None:
     """Remove what was not used for so many days, and say how much that was."""
     removed = prune(Cache(), days * DAY)
-    say(f"Removed {len(removed)} files, {sum(each.size for each in removed) / 1e6:.1f} MB")
+    count = "1 file" if len(removed) == 1 else f"{len(removed)} files"
+    say(f"Removed {count}, {sum(each.size for each in removed) / 1e6:.1f} MB")

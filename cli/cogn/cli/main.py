@@ -12,6 +12,7 @@ from cogn.cli.output import show_error
 from cogn.report import CognError
 
 if TYPE_CHECKING:
+    from cogn.layers import Compression
     from cogn.lockfiles import Platform
 
 __all__ = ["assemble", "cache", "cache_dir", "cache_info", "cache_prune", "cogn", "lock", "main"]
@@ -55,11 +56,26 @@ def lock(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
 )
 @click.option("--push", metavar="REF", help="Push to a registry: `host/repository:tag`.")
 @click.option("--frozen", is_flag=True, help="Fail rather than record new layers in the lock.")
-def assemble(directory: Path, *, output: str | None, push: str | None, frozen: bool) -> None:
+@click.option(
+    "--compression",
+    type=click.Choice(["gzip", "zstd"]),
+    default="gzip",
+    show_default=True,
+    help="zstd takes longer to make and is quicker to pull, where it is known.",
+)
+def assemble(
+    directory: Path,
+    *,
+    output: str | None,
+    push: str | None,
+    frozen: bool,
+    compression: Compression,
+) -> None:
     """Write the image that `cogn.lock` describes; print its digest."""
     from cogn.cli.assemble import run
 
-    click.echo(run(directory, output=output, push=push, frozen=frozen))
+    digest = run(directory, output=output, push=push, frozen=frozen, compression=compression)
+    click.echo(digest)
 
 
 @cogn.group()

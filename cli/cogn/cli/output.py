@@ -65,11 +65,11 @@ class PlainReporter(Reporter):
     """Writes a line as each task begins that is not over at once, for logs and pipes."""
 
     def task(self, verb: str, name: str, total: int | None = None) -> Task:
-        """Return a task that says nothing more."""
+        """Return a task that writes its line when it is entered."""
         if total is None:
-            say(f"{verb} {name}")
-        elif total >= _WORTH_A_LINE:
-            say(f"{verb} {name} ({total / 1e6:.1f} MB)")
+            return _Line(f"{verb} {name}")
+        if total >= _WORTH_A_LINE:
+            return _Line(f"{verb} {name} ({total / 1e6:.1f} MB)")
         return Task()
 
     def note(self, message: str) -> None:
@@ -99,6 +99,18 @@ class TerminalReporter(Reporter):
     def warn(self, message: str, *, hint: str | None = None) -> None:
         """Write a warning above the bars."""
         self._console.print(_warning(message, hint), markup=False)
+
+
+class _Line(Task):
+    """A task of `PlainReporter`."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def __enter__(self) -> Self:
+        """Write the line."""
+        say(self._line)
+        return self
 
 
 class _Bar(Task):

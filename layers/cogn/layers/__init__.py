@@ -13,7 +13,7 @@ from cogn.layers.errors import (
 )
 from cogn.layers.image import Image
 from cogn.layers.inputs import LockedInputs
-from cogn.layers.layer import Layer
+from cogn.layers.layer import Compression, Layer
 from cogn.layers.layout import OciArchive, OciLayout
 from cogn.layers.notes import LayerNotes
 from cogn.layers.publish import RegistryDestination, publish
@@ -21,6 +21,7 @@ from cogn.layers.publish import RegistryDestination, publish
 __all__ = [
     "Assembled",
     "Builder",
+    "Compression",
     "DebError",
     "Destination",
     "Image",

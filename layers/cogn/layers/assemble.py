@@ -97,7 +97,7 @@ async def assemble(lock: Lock, model: Model, builder: Builder) -> Assembled:
     return Assembled(
         image=image,
         names={layer.digest: name for name, layer in named},
-        lock=msgspec.structs.replace(lock, seals=seals_of(recipes, layers)),
+        lock=msgspec.structs.replace(lock, seals=seals_of(recipes, layers, lock.seals)),
     )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, get_args
 
 import anyio
 import anyio.to_thread
@@ -15,7 +15,7 @@ from cogn.layers.entry import Entry
 from cogn.layers.errors import ChangedFileError, LayerError, SealError
 from cogn.layers.facts import debian_facts
 from cogn.layers.fingerprint import FingerprintMemo
-from cogn.layers.layer import Layer, write
+from cogn.layers.layer import Compression, Layer, write
 from cogn.layers.notes import LayerNotes
 from cogn.layers.recipe import BytecodeRecipe, FilesRecipe, Recipe, WheelsRecipe, digest_of
 from cogn.lockfiles import Deb, Seal, Wheel
@@ -44,12 +44,24 @@ class Builder:
     """
 
     def __init__(
-        self, seals: Iterable[Seal], *, inputs: Inputs, cache: Cache, reporter: Reporter
+        self,
+        seals: Iterable[Seal],
+        *,
+        inputs: Inputs,
+        cache: Cache,
+        reporter: Reporter,
+        compression: Compression = "gzip",
     ) -> None:
         self._sealed = {
-            seal.recipe: Layer(diff_id=seal.diff_id, digest=seal.digest, size=seal.size)
+            seal.recipe: Layer(
+                diff_id=seal.diff_id,
+                digest=seal.digest,
+                size=seal.size,
+                compression=compression,
+            )
             for seal in seals
         }
+        self._compression = compression
         self.cache = cache
         self.reporter = reporter
         self._inputs = inputs
@@ -59,11 +71,13 @@ class Builder:
 
     async def layers(self, recipes: Sequence[Recipe]) -> list[Layer]:
         """Return the layers of `recipes`, building those that nobody knows yet."""
-        known = {digest_of(recipe): self._known(recipe) for recipe in recipes}
-        built = await self._build([r for r in recipes if known[digest_of(r)] is None])
+        known = {self._digest(recipe): self._known(recipe) for recipe in recipes}
+        built = await self._build([r for r in recipes if known[self._digest(r)] is None])
+        if built:
+            self._check_overlaps(recipes)
         layers = []
         for recipe in recipes:
-            layer = known[digest_of(recipe)] or built[digest_of(recipe)]
+            layer = known[self._digest(recipe)] or built[self._digest(recipe)]
             self._recipes[layer.digest] = recipe
             layers.append(layer)
         return layers
@@ -90,8 +104,11 @@ class Builder:
         """Return the file with the compressed bytes of a layer that is in the cache."""
         return self.cache.path(_hex(layer.digest))
 
+    def _digest(self, recipe: Recipe) -> str:
+        return digest_of(recipe, self._compression)
+
     def _known(self, recipe: Recipe) -> Layer | None:
-        digest = digest_of(recipe)
+        digest = self._digest(recipe)
         return self._sealed.get(digest) or self._notes.find(digest)
 
     async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
@@ -107,13 +124,15 @@ class Builder:
         built: dict[str, Layer] = {}
 
         async def build(recipe: Recipe) -> None:
-            digest = digest_of(recipe)
+            digest = self._digest(recipe)
             waiting = self.reporter.task("Waiting for another cogn to build", recipe.name)
             async with self.cache.lock(_hex(digest), waiting):
                 layer = self._notes.find(digest)
                 if layer is None or not self.cache.find(_hex(layer.digest)):
                     layer = await self._threaded(
-                        recipe.name, contents(recipe, files, bytecode), recipe.architecture
+                        recipe.name,
+                        contents(recipe, files, bytecode, self.cache),
+                        recipe.architecture,
                     )
                 self._verify(recipe, layer)
                 self._notes.keep(digest, layer)
@@ -125,6 +144,16 @@ class Builder:
                     tasks.start_soon(build, recipe)
         return built
 
+    def _check_overlaps(self, recipes: Iterable[Recipe]) -> None:
+        from cogn.layers.overlap import check_overlaps
+
+        by_prefix: dict[str, list[Wheel]] = {}
+        for recipe in recipes:
+            if isinstance(recipe, WheelsRecipe):
+                by_prefix.setdefault(recipe.prefix, []).extend(recipe.wheels)
+        for wheels in by_prefix.values():
+            check_overlaps(wheels, self.cache)
+
     async def _check_inputs(self, inputs: Iterable[Deb | Wheel]) -> None:
         """Remove damaged inputs from the cache, so that they are fetched again."""
         async with task_group() as tasks:
@@ -133,7 +162,7 @@ class Builder:
 
     def _verify(self, recipe: Recipe, layer: Layer) -> None:
         """Raise an error unless `layer` is what the recipe gave before."""
-        digest = digest_of(recipe)
+        digest = self._digest(recipe)
         if (sealed := self._sealed.get(digest)) not in {None, layer}:
             raise SealError(
                 f"the layer `{recipe.name}` came out as {layer.digest}, "
@@ -163,8 +192,13 @@ class Builder:
                     blob.write(data)
                     task.advance(len(data))
 
-                diff_id = write(given, debian_facts(architecture), out)
-            return Layer(diff_id=diff_id, digest=f"sha256:{blob.sha256}", size=blob.size)
+                diff_id = write(given, debian_facts(architecture), out, self._compression)
+            return Layer(
+                diff_id=diff_id,
+                digest=f"sha256:{blob.sha256}",
+                size=blob.size,
+                compression=self._compression,
+            )
 
         try:
             return await anyio.to_thread.run_sync(run, limiter=self._building)
@@ -173,18 +207,26 @@ class Builder:
             raise
 
 
-def seals_of(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> tuple[Seal, ...]:
-    """Return the seals that the lock keeps for these layers, in the order of the image."""
-    return tuple(
+def seals_of(
+    recipes: Sequence[Recipe], layers: Sequence[Layer], before: Iterable[Seal]
+) -> tuple[Seal, ...]:
+    """Return the seals that the lock keeps for these layers, in the order of the image.
+
+    Of the seals `before`, those stay that the same recipes have in another compression.
+    """
+    now = tuple(
         Seal(
             layer=recipe.name,
-            recipe=digest_of(recipe),
+            recipe=digest_of(recipe, layer.compression),
             diff_id=layer.diff_id,
             digest=layer.digest,
             size=layer.size,
         )
         for recipe, layer in zip(recipes, layers, strict=True)
     )
+    sealed = {seal.recipe for seal in now}
+    valid = {digest_of(recipe, other) for recipe in recipes for other in get_args(Compression)}
+    return now + tuple(s for s in before if s.recipe in valid and s.recipe not in sealed)
 
 
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:

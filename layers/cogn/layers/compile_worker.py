@@ -71,8 +71,10 @@ class _Canonical:
     def _constant(self, value: Any) -> Any:  # noqa: ANN401 - any constant
         kind = type(value)
         if kind is str:
-            # A sum is a new object. The code object makes it the common one when it is a name.
-            return self._strings.setdefault(value, value[:1] + value[1:])
+            # Short strings are common objects in any case. A sum is a new object, for which the
+            # code object will take the common one when it is a name.
+            own = sys.intern(value) if len(value) < 2 else value[:1] + value[1:]
+            return self._strings.setdefault(value, own)
         if kind is CodeType:
             return self._code(value)
         if kind is tuple or kind is frozenset:

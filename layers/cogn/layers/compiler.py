@@ -64,10 +64,12 @@ def running_compiler(interpreter: Interpreter) -> Iterator[Compiler]:
     Raises `BytecodeError` when the interpreter does not start or is not what it was said to be.
     """
     with ExitStack() as stack:
-        processes = [_Process(interpreter) for _ in range(os.cpu_count() or 1)]
-        for process in processes:
+        processes = []
+        for _ in range(os.cpu_count() or 1):
+            process = _Process(interpreter)
             stack.callback(process.close)
             process.start()
+            processes.append(process)
         threads = stack.enter_context(ThreadPoolExecutor(len(processes)))
         for process in processes:
             stack.callback(process.kill)  # first of all: a thread may wait for its answer
@@ -81,7 +83,7 @@ class _Process:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - until `close`
 
     def start(self) -> None:
         try:

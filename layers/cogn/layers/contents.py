@@ -13,6 +13,7 @@ from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
 from cogn.layers.install import installed
+from cogn.layers.overlap import check_overlaps, note_files
 from cogn.layers.recipe import (
     BytecodeRecipe,
     FilesRecipe,
@@ -24,6 +25,7 @@ from cogn.layers.recipe import (
 from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, Wheel
+from cogn.store import Cache
 
 __all__ = ["contents"]
 
@@ -32,7 +34,7 @@ _Input = TypeVar("_Input", Deb, Wheel)
 
 @contextmanager
 def contents(
-    recipe: Recipe, files: Mapping[str, Path], bytecode: Bytecode
+    recipe: Recipe, files: Mapping[str, Path], bytecode: Bytecode, cache: Cache
 ) -> Iterator[list[Entry]]:
     """Give the entries of a recipe's layer; what they need on disk is there until the end."""
     facts = debian_facts(recipe.architecture)
@@ -47,7 +49,10 @@ def contents(
             case WheelsRecipe():
                 entries = [Entry.directory(recipe.prefix)]
                 for wheel, file in _with_files(recipe.wheels, files):
-                    entries += installed(WheelFile(file, wheel.file), recipe.prefix)
+                    unpacked = installed(WheelFile(file, wheel.file), recipe.prefix)
+                    note_files(wheel, unpacked, cache)
+                    entries += unpacked
+                check_overlaps(recipe.wheels, cache)
                 yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
             case BytecodeRecipe():
                 yield bytecode.entries(recipe)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import struct
-from collections.abc import Callable
 
 import deflate
 from isal import isal_zlib
@@ -18,11 +17,11 @@ from isal import isal_zlib
 from cogn.layers.content import inflate, read
 from cogn.layers.entry import Content, DeflateStream, WholeFile
 from cogn.layers.errors import LayerError
+from cogn.layers.stream import TarStream
 
-__all__ = ["LayerStream", "check_compressor"]
+__all__ = ["GzipStream", "check_compressor"]
 
 _LEVEL = 6
-_PIECE = 4 << 20
 _WORTH_COPYING = 64 << 10
 _STORED = 32 << 10
 _LAST_BLOCK = struct.pack("<BHH", 1, 0, 0xFFFF)
@@ -30,53 +29,26 @@ _MEMBER_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no name, no time, u
 _PROBE_SHA256 = "cc94609a71c3168a72310cba1a0506fce9be6f9205d90bd6a77ad7363685a0af"
 
 
-class LayerStream:
-    """Takes a layer's tar bytes in order; writes gzip members to `out`; knows the diff ID."""
-
-    def __init__(self, out: Callable[[bytes], None]) -> None:
-        self._out = out
-        self._pending = bytearray()
-        self._diff = hashlib.sha256()
-
-    @property
-    def diff_id(self) -> str:
-        """The digest of the uncompressed bytes so far (OCI image specification, config.md)."""
-        return f"sha256:{self._diff.hexdigest()}"
-
-    def write(self, data: bytes) -> None:
-        """Append uncompressed bytes."""
-        self._diff.update(data)
-        self._pending += data
-        while len(self._pending) >= _PIECE:
-            piece = bytes(self._pending[:_PIECE])
-            del self._pending[:_PIECE]
-            self._member(piece)
+class GzipStream(TarStream):
+    """Writes gzip members."""
 
     def write_content(self, content: Content) -> None:
         """Append a file's content; raises `LayerError` when it is not what it was said to be."""
         if isinstance(content, DeflateStream) and content.compressed_size >= _WORTH_COPYING:
             self._copy(content)
-            return
-        if isinstance(content, WholeFile) and not content.compress:
+        elif isinstance(content, WholeFile) and not content.compress:
             self._store(content)
-            return
-        for data in read(content):
-            self.write(data)
-
-    def close(self) -> None:
-        """Write what is pending."""
-        if self._pending:
-            self._member(bytes(self._pending))
-            self._pending.clear()
+        else:
+            super().write_content(content)
 
     def _copy(self, stream: DeflateStream) -> None:
         self.close()
-        self._out(_MEMBER_HEADER)
+        self.out(_MEMBER_HEADER)
         for raw, plain in inflate(stream):
             if raw:
-                self._out(raw)
-            self._diff.update(plain)
-        self._out(struct.pack("<II", stream.crc, stream.size & 0xFFFFFFFF))
+                self.out(raw)
+            self.diff.update(plain)
+        self.out(struct.pack("<II", stream.crc, stream.size & 0xFFFFFFFF))
 
     def _store(self, content: WholeFile) -> None:
         """Write a file as one member of stored blocks (RFC 1951, 3.2.4).
@@ -86,24 +58,24 @@ class LayerStream:
         part in six thousand, and inflating them is copying them.
         """
         self.close()
-        self._out(_MEMBER_HEADER)
+        self.out(_MEMBER_HEADER)
         crc = 0
         pending = bytearray()
         for data in read(content):
-            self._diff.update(data)
+            self.diff.update(data)
             crc = isal_zlib.crc32(data, crc)
             pending += data
             whole = len(pending) - len(pending) % _STORED
-            self._out(_stored(bytes(pending[:whole])))
+            self.out(_stored(bytes(pending[:whole])))
             del pending[:whole]
-        self._out(_stored(bytes(pending)) + _LAST_BLOCK)
-        self._out(struct.pack("<II", crc, content.size & 0xFFFFFFFF))
+        self.out(_stored(bytes(pending)) + _LAST_BLOCK)
+        self.out(struct.pack("<II", crc, content.size & 0xFFFFFFFF))
 
-    def _member(self, data: bytes) -> None:
+    def _compress(self, data: bytes) -> bytes:
         check_compressor()
         compressed = bytes(deflate.deflate_compress(data, _LEVEL))
         trailer = struct.pack("<II", deflate.crc32(data), len(data))
-        self._out(_MEMBER_HEADER + compressed + trailer)
+        return _MEMBER_HEADER + compressed + trailer
 
 
 def _stored(data: bytes) -> bytes:

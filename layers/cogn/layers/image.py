@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cogn.layers import layer
 from cogn.layers.layer import Layer
 
 __all__ = ["CONFIG_MEDIA_TYPE", "MANIFEST_MEDIA_TYPE", "Document", "Image", "make_image"]
@@ -99,7 +98,7 @@ def make_image(
                 "mediaType": MANIFEST_MEDIA_TYPE,
                 "config": config.descriptor,
                 "layers": [
-                    {"mediaType": layer.MEDIA_TYPE, "digest": made.digest, "size": made.size}
+                    {"mediaType": made.media_type, "digest": made.digest, "size": made.size}
                     for _, made in layers
                 ],
             }

@@ -1,26 +1,30 @@
 """Writing one layer in the format ``cogn-layer/1``.
 
 The format: entries in the order of their paths' parts, every parent directory explicit, no path
-twice, no whiteout, `tar` headers, `gzip` members. A change of any rule that changes bytes is a new
-format name, because that name is part of every recipe.
+twice, no whiteout, `tar` headers, `gzip` members or `zstd` frames. A change of any rule that
+changes bytes is a new format name, because that name is part of every recipe.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from cogn.layers import tar
 from cogn.layers.content import read_all
 from cogn.layers.entry import Bytes, Entry, Kind, check_path
 from cogn.layers.errors import LayerError
 from cogn.layers.facts import Facts
-from cogn.layers.gzip import LayerStream
+from cogn.layers.gzip import GzipStream
+from cogn.layers.stream import TarStream
 
-__all__ = ["FORMAT", "MEDIA_TYPE", "Layer", "arrange", "write"]
+__all__ = ["FORMAT", "Compression", "Layer", "arrange", "write"]
 
 FORMAT = "cogn-layer/1"
-MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+Compression = Literal["gzip", "zstd"]
+"""How the bytes of a layer are compressed, in the words of OCI's media types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +34,26 @@ class Layer:
     diff_id: str
     digest: str
     size: int
+    compression: Compression = "gzip"
+
+    @property
+    def media_type(self) -> str:
+        """The layer's media type (OCI image specification, layer.md)."""
+        return f"application/vnd.oci.image.layer.v1.tar+{self.compression}"
 
 
-def write(entries: Iterable[Entry], facts: Facts, out: Callable[[bytes], None]) -> str:
+def write(
+    entries: Iterable[Entry],
+    facts: Facts,
+    out: Callable[[bytes], None],
+    compression: Compression = "gzip",
+) -> str:
     """Write the layer that holds `entries` to `out`; return its diff ID.
 
     `facts` tell what lies below. Raises `LayerError` for entries that do not fit together and for
     content that is not what its entry says.
     """
-    stream = LayerStream(out)
+    stream = _stream(compression, out)
     for entry in arrange(entries, facts):
         stream.write(tar.header(entry))
         if entry.kind is Kind.FILE:
@@ -47,6 +62,14 @@ def write(entries: Iterable[Entry], facts: Facts, out: Callable[[bytes], None]) 
     stream.write(tar.END)
     stream.close()
     return stream.diff_id
+
+
+def _stream(compression: Compression, out: Callable[[bytes], None]) -> TarStream:
+    if compression == "gzip":
+        return GzipStream(out)
+    from cogn.layers.zstd import ZstdStream  # late: few ask for it
+
+    return ZstdStream(out)
 
 
 def arrange(entries: Iterable[Entry], facts: Facts) -> list[Entry]:

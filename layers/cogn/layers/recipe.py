@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from cogn.layers import layer
 from cogn.layers.entry import Entry, WholeFile
+from cogn.layers.layer import FORMAT, Compression
 from cogn.lockfiles import Deb, Wheel
 
 __all__ = [
@@ -140,7 +140,8 @@ def _identity(entry: Entry) -> tuple[str, str, int, str, bool]:
     return entry.path, entry.kind.name, entry.mode, entry.target, False
 
 
-def digest_of(recipe: Recipe) -> str:
+def digest_of(recipe: Recipe, compression: Compression = "gzip") -> str:
     """Return the recipe's digest, ``sha256:<hex>``; the name, which is for people, is no part."""
-    canonical = msgspec.json.encode({"format": layer.FORMAT} | recipe.inputs, order="sorted")
+    how = {"format": FORMAT, "compression": compression}
+    canonical = msgspec.json.encode(how | recipe.inputs, order="sorted")
     return f"sha256:{hashlib.sha256(canonical).hexdigest()}"

@@ -68,7 +68,8 @@ class Project:
 
     def is_stale(self, lock: Lock) -> bool:
         """Tell whether the inputs are others than those that `lock` answers."""
-        return self.inputs_digest(lock.platform) != lock.inputs
+        inputs = (self.inputs_digest(lock.platform), self.settings.bytecode)
+        return inputs != (lock.inputs, lock.bytecode)
 
     def inputs_digest(self, platform: Platform) -> str:
         """Return the digest of what decides the content of a lock for `platform`.

@@ -54,6 +54,7 @@ def config_error(
         else:
             message, hint = _described(details)
         problems.append(ConfigError(message, where=where(details["loc"]), hint=hint))
+    problems.sort(key=lambda problem: (problem.where and problem.where.line) or 0)
     return problems[0] if len(problems) == 1 else ProblemsError(problems)
 
 

@@ -17,6 +17,7 @@ The access time of a blob and the modification time of a note say, to a day, whe
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -51,14 +52,16 @@ def default_cache_root() -> Path:
 class BlobWriter:
     """Takes a blob's bytes in order and knows their hash and size at any time."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], root: Path) -> None:
         self._file = file
+        self._root = root
         self._hash = hashlib.sha256()
         self.size = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Append `data`."""
-        self._file.write(data)
+        """Append `data`; raises `StoreError` when the cache takes no more."""
+        with _explained(self._root):
+            self._file.write(data)
         self._hash.update(data)
         self.size += len(data)
 
@@ -91,13 +94,13 @@ class Cache:
 
     def check(self, sha256: str) -> None:
         """Remove the blob if it is damaged. It is read, unless this object did so before."""
-        path = self.path(sha256)
-        if sha256 in self._hashed or not path.exists():
+        if sha256 in self._hashed:
             return
-        if hash_of(path) == sha256:
-            self._hashed.add(sha256)
-        else:
-            self.discard(sha256)
+        with suppress(OSError):  # what cannot be read is as good as damaged
+            if hash_of(self.path(sha256)) == sha256:
+                self._hashed.add(sha256)
+                return
+        self.discard(sha256)
 
     def discard(self, sha256: str) -> None:
         """Remove the blob, if it is here."""
@@ -113,9 +116,8 @@ class Cache:
         the blob's name for that message.
         """
         with self._temporary() as (file, temporary):
-            writer = BlobWriter(file)
+            writer = BlobWriter(file, self.root)
             yield writer
-            file.close()
             if expect is not None and writer.sha256 != expect:
                 msg = (
                     f"{what} is not what the lock names: "
@@ -123,10 +125,12 @@ class Cache:
                 )
                 raise HashError(msg)
             target = self.path(writer.sha256)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            mark_intact(temporary)
-            temporary.chmod(0o444)
-            temporary.replace(target)
+            with _explained(self.root):
+                file.close()
+                target.parent.mkdir(parents=True, exist_ok=True)
+                mark_intact(temporary)
+                temporary.chmod(0o444)
+                temporary.replace(target)
             self._hashed.add(writer.sha256)
 
     def add(self, data: bytes) -> str:
@@ -149,12 +153,12 @@ class Cache:
 
     def set_note(self, kind: str, key: str, content: object) -> None:
         """Write a note as JSON, in place of an earlier one."""
-        directory = self.root / "notes" / kind
-        directory.mkdir(parents=True, exist_ok=True)
-        with self._temporary() as (file, temporary):
+        target = self.root / "notes" / kind / key
+        with self._temporary() as (file, temporary), _explained(self.root):
             file.write(msgspec.json.encode(content))
             file.close()
-            temporary.replace(directory / key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(target)
 
     def notes(self, kind: str) -> Iterator[bytes]:
         """Yield all notes of a kind."""
@@ -173,20 +177,18 @@ class Cache:
     @contextmanager
     def _temporary(self) -> Iterator[tuple[IO[bytes], Path]]:
         directory = self.root / "tmp"
-        try:
+        with _explained(self.root):
             directory.mkdir(parents=True, exist_ok=True)
             self._sweep(directory)
             handle, name = tempfile.mkstemp(dir=directory)
-        except OSError as error:
-            msg = f"the cache at `{self.root}` cannot be written: {error.strerror}"
-            raise StoreError(msg, hint="set COGN_CACHE to a directory of yours") from error
-        temporary = Path(name)
+        file = os.fdopen(handle, "wb")
         try:
-            with os.fdopen(handle, "wb") as file:
-                yield file, temporary
+            yield file, Path(name)
         finally:
+            with suppress(OSError):  # who keeps the file has closed it already
+                file.close()
             with suppress(FileNotFoundError):
-                temporary.unlink()
+                Path(name).unlink()
 
     def _sweep(self, directory: Path) -> None:
         """Remove what killed processes left behind; nobody writes one file for a day."""
@@ -197,6 +199,21 @@ class Cache:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > DAY:
                     path.unlink()
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    """Turn what the file system says about writing into `StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        is_full = error.errno in {errno.EDQUOT, errno.EFBIG, errno.ENOSPC}
+        raise StoreError(
+            f"the cache at `{root}` cannot be written: {error.strerror}",
+            hint="make room, with `cogn cache prune` for one"
+            if is_full
+            else "set COGN_CACHE to a directory of yours",
+        ) from error
 
 
 def _touch(path: Path) -> None:
