@@ -40,22 +40,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cogn-bench-") as temporary:
         work = arguments.work or Path(temporary)
         work.mkdir(exist_ok=True)
-        rows = measure(work, peers=not arguments.skip_peers)
+        rows, memory = measure(work, peers=not arguments.skip_peers)
     base = rows[0][1]
     print(f"{REQUIREMENT}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    print(f"{'':58} {'seconds':>8} {'ratio':>6} {'peak MB':>8}")
-    for name, seconds, memory in rows:
-        print(f"{name:58} {seconds:8.2f} {seconds / base:6.1f} {memory:8.0f}")
+    print(f"{'':58} {'seconds':>8} {'ratio':>6}")
+    for name, seconds in rows:
+        print(f"{name:58} {seconds:8.2f} {seconds / base:6.1f}")
+    print(f"largest process of cogn: {memory:.0f} MB")
 
 
-def measure(work: Path, *, peers: bool) -> list[tuple[str, float, float]]:
-    """Return what was timed: name, seconds, peak memory in MB of the largest process."""
+def measure(work: Path, *, peers: bool) -> tuple[list[tuple[str, float]], float]:
+    """Return what was timed, name and seconds, and the peak memory of cogn in MB."""
     project = make_project(work / "project")
     run(COGN, "lock", project)
     run(COGN, "assemble", project)  # fetches what the measurements need
     lock = unseal(project)
     wheels = link_wheels(lock, work / "wheels")
-    rows = []
+    rows: list[tuple[str, float]] = []
     inputs = cache_of_inputs(lock, fresh(work / "cache"))
     environment = os.environ | {"COGN_CACHE": str(inputs)}
     shutil.rmtree(project / ".cogn", ignore_errors=True)
@@ -72,11 +73,13 @@ def measure(work: Path, *, peers: bool) -> list[tuple[str, float, float]]:
         rows.append(timed("cogn assemble, one line of source changed", assemble))
         push = ("--push", f"{host}/torch:1")
         rows.append(timed("cogn assemble --push, that line", lambda: assemble(*push)))
+        # Nothing but cogn was started so far.
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
         if peers:
             rows += buildah(wheels, host, work, project)
     if peers:
         rows += tar(wheels, work)
-    return rows
+    return rows, memory
 
 
 def make_project(directory: Path) -> Path:
@@ -88,6 +91,8 @@ def make_project(directory: Path) -> Path:
     )
     (directory / "requirements.txt").write_text(f"{REQUIREMENT}\n")
     (directory / "run.py").write_text("def run() -> str:\n    return ''\n")
+    # pip and uv compile nothing here either.
+    (directory / "cogn.toml").write_text("bytecode = false\n")
     return directory
 
 
@@ -99,7 +104,7 @@ def link_wheels(lock: Lock, directory: Path) -> Path:
     return directory
 
 
-def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[str, float, float]]:
+def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[str, float]]:
     """Time pip in a container, commit and push; the base is cogn's own, without wheels."""
     base = make_project(work / "base")
     (base / "requirements.txt").write_text("pip\n")
@@ -111,8 +116,10 @@ def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[st
     root = ("--root", fresh(work / "containers"))
     container = run("buildah", *root, "from", f"oci:{base / '.cogn/image'}:latest").strip()
     isolated = ("--isolation", "chroot", "--network", "host")
-    install = ("python", "-m", "pip", "install", "--no-index", "--find-links", "/wheels")
-    install += ("--root-user-action=ignore", "--target", "/opt/site", "--no-compile", "torch")
+    install = (
+        *("python", "-m", "pip", "install", "--no-index", "--find-links", "/wheels"),
+        *("--root-user-action=ignore", "--target", "/opt/site", "--no-compile", "torch"),
+    )
 
     def build() -> None:
         volume = ("--volume", f"{wheels}:/wheels:ro")
@@ -137,7 +144,7 @@ def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[st
     return rows
 
 
-def tar(wheels: Path, work: Path) -> list[tuple[str, float, float]]:
+def tar(wheels: Path, work: Path) -> list[tuple[str, float]]:
     """Time uv's installing and an archive of the result."""
     site = work / "site"
     shutil.rmtree(site, ignore_errors=True)
@@ -159,14 +166,14 @@ def tar(wheels: Path, work: Path) -> list[tuple[str, float, float]]:
     return rows
 
 
-def timed(name: str, action: Callable[[], None]) -> tuple[str, float, float]:
-    """Return the name, how long the action took, and the largest child's memory so far."""
+def timed(name: str, action: Callable[[], None]) -> tuple[str, float]:
+    """Return the name and how many seconds the action took."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     begin = time.monotonic()
     action()
     seconds = time.monotonic() - begin
     print(f"  {seconds:.2f} s", file=sys.stderr, flush=True)
-    return name, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    return name, seconds
 
 
 def fresh(directory: Path) -> Path:

@@ -131,6 +131,22 @@ def test_the_model_sees_its_own_packages_and_cog_alone(images: dict[str, str]) -
     assert run_in(images["resize"], "python", "-c", code) == "['cog', 'numpy', 'PIL']\n"
 
 
+def test_imports_compile_nothing_and_take_bytecode_whatever_the_source_says(
+    images: dict[str, str],
+) -> None:
+    code = """
+import pathlib, subprocess, sys
+def run(*arguments):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+said = run('-v', '-c', 'import asyncio, cog, numpy, PIL.Image').stderr.splitlines()
+taken = [line for line in said if 'code object from' in line]
+print(len(taken) > 100, [line for line in taken if '.pyc' not in line])
+pathlib.Path('/opt/cogn/site/PIL/_version.py').write_text('__version__ = "edited"')
+print('edited' in run('-c', 'from PIL._version import __version__; print(__version__)').stdout)
+"""
+    assert run_in(images["resize"], "python", "-c", code) == "True []\nFalse\n"
+
+
 def test_the_system_in_the_image_is_a_working_one(images: dict[str, str]) -> None:
     checks = (
         "import ssl, sqlite3, ctypes, bz2, lzma, zoneinfo, pwd, socket, subprocess, os;"

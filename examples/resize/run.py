@@ -1,8 +1,9 @@
 import tempfile
 
 import numpy as np
-from cog import BaseRunner, Input, Path
 from PIL import Image
+
+from cog import BaseRunner, Input, Path
 
 
 class Runner(BaseRunner):

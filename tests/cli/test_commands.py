@@ -61,7 +61,8 @@ def test_assemble_with_a_lock_of_other_inputs(
 ) -> None:
     write_lock(project, inputs=f"sha256:{HEX}")
     assert fails(monkeypatch, capsys, "assemble", str(project)) == (
-        "error: `cogn.lock` is out of date: cog.yaml, cogn.toml or the requirements have changed\n\n"
+        "error: `cogn.lock` is out of date: "
+        "cog.yaml, cogn.toml or the requirements have changed\n\n"
         "hint: run `cogn lock`, look at the difference and commit it\n"
     )
 

@@ -50,7 +50,10 @@ def test_the_bytes_of_a_zstd_layer_are_these(tmp_path: Path) -> None:
     blob, _ = compressed(entries(tmp_path))
     assert hashlib.sha256(blob).hexdigest() == (
         "29bff4be91a021800cf83a7a1c86af44fe050220dc04943cced84cae572ef5b9"
-    )def test_another_compressor_is_noticed_before_a_layer_is_written(
+    )
+
+
+def test_another_compressor_is_noticed_before_a_layer_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     zstd.check_compressor.cache_clear()

@@ -28,8 +28,7 @@ from cogn.lockfiles import Deb
 from cogn.store.errors import UvError
 from cogn.store.pythons import find_python
 
-__all__ = ["WITHOUT", "Interpreter", "can_run", "interpreter_from_uv", "interpreter_packages"]
-__all__ += ["unpacked_interpreter"]
+__all__ = ["WITHOUT", "Interpreter", "can_run", "interpreter_from_uv", "unpacked_interpreter"]
 
 WITHOUT = "set `bytecode = false` in cogn.toml and run `cogn lock` to make the image without"
 """What errors about bytecode suggest."""
@@ -47,12 +46,6 @@ class Interpreter:
     version: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
-
-
-def interpreter_packages(minor: str) -> tuple[str, ...]:
-    """Return the names of the packages that make up an interpreter of Debian that can compile."""
-    own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
-    return (*own, "libc6", "libexpat1", "zlib1g")
 
 
 def can_run(architecture: str) -> bool:

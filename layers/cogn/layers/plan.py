@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from packaging.utils import parse_wheel_filename
 
-from cogn.layers.interpreter import interpreter_packages
 from cogn.layers.recipe import (
     BytecodeRecipe,
     FixupRecipe,
@@ -12,9 +11,9 @@ from cogn.layers.recipe import (
     Recipe,
     WheelsRecipe,
 )
-from cogn.lockfiles import Lock, Wheel
+from cogn.lockfiles import Deb, Lock, Wheel
 
-__all__ = ["MOST_LAYERS", "SERVER", "SITE", "plan"]
+__all__ = ["MOST_LAYERS", "SERVER", "SITE", "interpreter_packages", "plan"]
 
 MOST_LAYERS = 100
 """How many layers an image has at most: container runtimes stack up to 125 or 128."""
@@ -91,14 +90,21 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
     return tuple(recipes)
 
 
+def interpreter_packages(lock: Lock) -> tuple[Deb, ...]:
+    """Return the packages that make up an interpreter which can compile, and no more."""
+    minor = lock.python.version.rpartition(".")[0]
+    own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
+    names = (*own, "libc6", "libexpat1", "zlib1g")
+    return tuple(deb for deb in lock.debs if deb.name in names)
+
+
 def _bytecode(lock: Lock, what: str, prefix: str, wheels: tuple[Wheel, ...]) -> BytecodeRecipe:
     """Return the recipe of the bytecode of `wheels`, or without any of the standard library."""
-    packages = interpreter_packages(lock.python.version.rpartition(".")[0])
     return BytecodeRecipe(
         name=f"bytecode of {what}",
         architecture=lock.platform.partition("/")[2],
         python=lock.python.version,
-        debs=tuple(deb for deb in lock.debs if deb.name in packages),
+        debs=interpreter_packages(lock),
         prefix=prefix,
         wheels=wheels,
     )
