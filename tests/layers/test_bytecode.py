@@ -171,10 +171,9 @@ def managed(house: House, directory: Path) -> None:
     program.parent.mkdir(parents=True)
     scratch = house.directory / "unpacked"
     scratch.mkdir()
-    with unpacked_interpreter(
-        VERSION, house.packages, debian_facts(house.architecture), scratch
-    ) as interpreter:
-        loader, *rest = interpreter.command[:5]
+    facts = debian_facts(house.architecture)
+    interpreter = unpacked_interpreter(VERSION, house.packages, facts, scratch)
+    loader, *rest = interpreter.command[:5]
     program.write_text(f'#!/bin/sh\nexec {loader} --argv0 "$0" {" ".join(rest)} "$@"\n')
     program.chmod(0o755)
     (home / "lib").symlink_to(scratch / "interpreter" / "usr" / "lib")

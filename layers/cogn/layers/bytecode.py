@@ -123,14 +123,9 @@ class Bytecode:
     def _start(self, recipe: BytecodeRecipe) -> Compiler:
         if can_run(recipe.architecture):
             scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogn-")))
-            interpreter = self._stack.enter_context(
-                unpacked_interpreter(
-                    recipe.python,
-                    self._packages(recipe),
-                    debian_facts(recipe.architecture),
-                    scratch,
-                )
-            )
+            facts = debian_facts(recipe.architecture)
+            packages = self._packages(recipe)
+            interpreter = unpacked_interpreter(recipe.python, packages, facts, scratch)
         else:
             interpreter = interpreter_from_uv(recipe.python)
         return self._stack.enter_context(running_compiler(interpreter))

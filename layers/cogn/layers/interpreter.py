@@ -14,8 +14,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,14 +71,12 @@ def interpreter_from_uv(version: str) -> Interpreter:
     )
 
 
-@contextmanager
 def unpacked_interpreter(
     version: str, debs: Sequence[tuple[Deb, Path]], facts: Facts, scratch: Path
-) -> Iterator[Interpreter]:
-    """Give the interpreter in `debs`, which are of this machine's architecture.
+) -> Interpreter:
+    """Return the interpreter in `debs`, of this machine's architecture, unpacked below `scratch`.
 
-    It lies below `scratch`. Raises `DebError` for malformed packages, `BytecodeError` when they do
-    not hold an interpreter.
+    Raises `DebError` for malformed packages, `BytecodeError` when they do not hold an interpreter.
     """
     root = scratch / "interpreter"
     with unpacked_debs(debs, facts, scratch) as entries:
@@ -88,9 +85,12 @@ def unpacked_interpreter(
     program = root / "usr" / "bin" / f"python{version.rpartition('.')[0]}"
     loaders = sorted(root.glob("usr/lib/*/ld-linux-*.so.*"))
     if len(loaders) != 1 or not program.is_file():
-        raise BytecodeError("the packages of the lock do not hold a working interpreter")
+        raise BytecodeError(
+            f"the packages of the lock do not hold a CPython {version} to compile bytecode with",
+            hint=WITHOUT,
+        )
     libraries = ("--inhibit-cache", "--library-path", str(loaders[0].parent))
-    yield Interpreter(
+    return Interpreter(
         version=version,
         command=(str(loaders[0]), *libraries, str(program), *_OPTIONS),
         environment=_ENVIRONMENT | {"PYTHONHOME": str(root / "usr")},
