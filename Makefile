@@ -8,10 +8,13 @@ try: .venv/installed
 	$(BIN)/cogn lock examples/resize
 	$(BIN)/cogn assemble examples/resize
 	@printf '%s\n' '' \
-	  'The image is in examples/resize/.cogn/image. Run it with podman:' \
-	  '  podman run --rm -p 5000:5000 oci:examples/resize/.cogn/image' \
-	  'or copy it anywhere:' \
-	  '  skopeo copy oci:examples/resize/.cogn/image docker://registry.example.com/resize'
+	  'The image is an OCI layout in examples/resize/.cogn/image. Run it with podman:' \
+	  '  skopeo copy oci:examples/resize/.cogn/image containers-storage:localhost/resize' \
+	  '  podman run --rm -p 5000:5000 localhost/resize' \
+	  'or write it for `podman load` and `docker load`:' \
+	  '  .venv/bin/cogn assemble examples/resize -o oci-archive:resize.tar' \
+	  'or push it:' \
+	  '  .venv/bin/cogn assemble examples/resize --push registry.example.com/resize:1'
 
 test: .venv/installed
 	$(BIN)/ruff check .

@@ -185,6 +185,8 @@ def test_an_archive_holds_the_same_image_as_a_layout(
     assert digest == assemble(locked["hello"], "-o", f"oci:{tmp_path / 'image'}")
     inspected = json.loads(run("skopeo", "inspect", f"oci-archive:{archive}"))
     assert inspected["Digest"] == digest
+    assert "Loaded image" in podman("load", "--input", str(archive))
+    assert podman("rmi", "localhost/hello:latest")
 
 
 def test_pushing_again_sends_nothing_but_the_manifest(

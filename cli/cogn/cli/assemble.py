@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -12,6 +13,7 @@ import anyio
 from cogn import layers, lockfiles, resolver
 from cogn.cli.output import make_reporter, say
 from cogn.layers import Builder, Compression, Destination, LocalDestination, OciArchive, OciLayout
+from cogn.layers.destination import DEFAULT_TAG
 from cogn.lockfiles import LOCK_NAME, Lock
 from cogn.report import Reporter
 from cogn.store import Cache, replace_file
@@ -43,7 +45,7 @@ def run(
     with make_reporter() as reporter:
         project = resolver.Project.load(directory, reporter)
         if local is None and reference is None:
-            local = LocalDestination("oci", project.directory / _DEFAULT, "latest")
+            local = LocalDestination("oci", project.directory / _DEFAULT, DEFAULT_TAG)
         lock = _fresh_lock(project)
         image = anyio.run(
             partial(
@@ -87,7 +89,7 @@ async def _assemble(
         )
         destinations: list[Destination] = []
         if local is not None:
-            destinations.append(_local(local))
+            destinations.append(_local(local, project))
         if reference is not None:
             repository = await stack.enter_async_context(Repository.open(reference, reporter))
             destinations.append(layers.RegistryDestination(repository))
@@ -126,10 +128,19 @@ def _seal(project: resolver.Project, old: Lock, new: Lock, *, frozen: bool) -> N
     replace_file(project.directory / LOCK_NAME, lockfiles.dumps(new).encode())
 
 
-def _local(destination: LocalDestination) -> Destination:
+def _local(destination: LocalDestination, project: resolver.Project) -> Destination:
     if destination.kind == "oci-archive":
-        return OciArchive(destination.path)
+        return OciArchive(destination.path, _image_name(project))
     return OciLayout(destination.path, destination.tag)
+
+
+def _image_name(project: resolver.Project) -> str:
+    """Return the name that cog.yaml gives the image, else one made of the directory's."""
+    name = project.config.repository
+    if name is None:
+        made = re.sub(r"[^a-z0-9]+", "-", project.directory.name.lower()).strip("-")
+        name = made or "model"
+    return name if ":" in name.rpartition("/")[2] else f"{name}:{DEFAULT_TAG}"
 
 
 def _model(project: resolver.Project) -> layers.Model:

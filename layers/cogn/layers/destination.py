@@ -11,19 +11,11 @@ from cogn.layers.errors import LayerError
 from cogn.layers.image import Document, Image
 from cogn.layers.layer import Layer
 
-__all__ = ["DEFAULT_TAG", "BlobSource", "Destination", "LocalDestination"]
+__all__ = ["DEFAULT_TAG", "Destination", "LocalDestination"]
 
 DEFAULT_TAG = "latest"
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-
-
-class BlobSource(Protocol):
-    """Has the blobs of layers, or makes them when they are asked for."""
-
-    async def blob(self, layer: Layer) -> Path:
-        """Return a file with the layer's compressed bytes."""
-        ...
 
 
 class Destination(Protocol):

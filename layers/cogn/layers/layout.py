@@ -93,8 +93,10 @@ class OciLayout:
 class OciArchive:
     """An OCI layout in one tar file, written when the image is complete."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, name: str) -> None:
+        """Write to `file`; `podman load` and `docker load` call the image `name`."""
         self._file = file
+        self._name = name
         self._layers: dict[str, Path] = {}
         self._documents: dict[str, bytes] = {}
 
@@ -113,7 +115,7 @@ class OciArchive:
     async def finish(self, image: Image) -> None:
         """Write the tar file, in place of an earlier one, in one step."""
         await self.put_document(image.manifest)
-        await anyio.to_thread.run_sync(self._write, _index([_described(image, "latest")]))
+        await anyio.to_thread.run_sync(self._write, _index([_described(image, self._name)]))
 
     def _write(self, index: bytes) -> None:
         small = {_LAYOUT_FILE: _LAYOUT, "index.json": index} | {
