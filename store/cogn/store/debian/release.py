@@ -43,7 +43,6 @@ class Release:
     date: datetime
     valid_until: datetime | None
     components: tuple[str, ...]
-    architectures: tuple[str, ...]
     acquire_by_hash: bool
     files: Mapping[str, IndexFile]
     """The index files, by their path below the suite's directory."""
@@ -72,7 +71,6 @@ def read_release(inrelease: bytes, *, name: str, keys: Sequence[Cert]) -> Releas
         date=_date(field("Date"), name),
         valid_until=None if valid_until is None else _date(valid_until, name),
         components=tuple(field("Components").split()),
-        architectures=tuple(field("Architectures").split()),
         acquire_by_hash=fields.get("Acquire-By-Hash") == "yes",
         files=_files(field("SHA256"), name),
     )
