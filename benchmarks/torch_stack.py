@@ -64,6 +64,7 @@ def measure(work: Path, *, peers: bool) -> tuple[list[tuple[str, float]], float]
     def assemble(*more: str | Path) -> None:
         run(COGN, "assemble", project, *more, env=environment)
 
+    warm(wheels)
     with running_registry(fresh(work / "registry")) as host:
         rows.append(timed("cogn assemble, an OCI layout", assemble))
         rows.append(timed("cogn assemble --push", lambda: assemble("--push", f"{host}/torch:1")))
@@ -104,6 +105,14 @@ def link_wheels(lock: Lock, directory: Path) -> Path:
     return directory
 
 
+def warm(wheels: Path) -> None:
+    """Read all wheels once, so that no measurement waits for the disk in place of another."""
+    for wheel in wheels.iterdir():
+        with wheel.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+
+
 def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[str, float]]:
     """Time pip in a container, commit and push; the base is cogn's own, without wheels."""
     base = make_project(work / "base")
@@ -112,9 +121,10 @@ def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[st
         "build: {python_version: '3.13', python_requirements: requirements.txt}\nrun: run.py:run\n"
     )
     run(COGN, "lock", base)
-    run(COGN, "assemble", base)
+    image = work / "base-image"  # a name that podman's tools can make an image's name of
+    run(COGN, "assemble", base, "-o", f"oci:{image}")
     root = ("--root", fresh(work / "containers"))
-    container = run("buildah", *root, "from", f"oci:{base / '.cogn/image'}:latest").strip()
+    container = run("buildah", *root, "from", f"oci:{image}:latest").strip()
     isolated = ("--isolation", "chroot", "--network", "host")
     install = (
         *("python", "-m", "pip", "install", "--no-index", "--find-links", "/wheels"),
