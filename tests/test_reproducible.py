@@ -87,6 +87,13 @@ def test_neither_time_zone_nor_locale_nor_hash_seed_matter(
     assert build(project, tmp_path, **environment) == digest
 
 
+def test_the_number_of_jobs_does_not_matter(project: Path, digest: str, tmp_path: Path) -> None:
+    copy = tmp_path / "project"
+    shutil.copytree(project, copy, symlinks=True)
+    cache = cache_of_inputs(unseal(copy), tmp_path / "cache")
+    assert digest_of(cogn("assemble", copy, "--jobs", "1", cache=cache)) == digest
+
+
 @pytest.mark.faketime
 def test_the_clock_does_not_matter(project: Path, digest: str, tmp_path: Path) -> None:
     assert build(project, tmp_path, wrapper=("faketime", "2041-02-03 04:05:06")) == digest

@@ -79,7 +79,7 @@ class House:
             prefix=prefix,
             wheels=wheels,
         )
-        with open_bytecode(self.files if files is None else files, self.cache) as opened:
+        with open_bytecode(self.files if files is None else files, self.cache, 2) as opened:
             return {
                 entry.path: read_all(entry.content)
                 for entry in opened.entries(recipe)

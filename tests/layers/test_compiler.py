@@ -38,7 +38,7 @@ MODULES = {
 
 def compiled(sources: dict[str, bytes], interpreter: Interpreter = OWN) -> dict[str, bytes | None]:
     entries = [Entry.file(path, Bytes(source)) for path, source in sources.items()]
-    with running_compiler(interpreter) as compiler:
+    with running_compiler(interpreter, 2) as compiler:
         return dict(zip(sources, compiler.compile(entries), strict=True))
 
 
@@ -171,7 +171,7 @@ def test_a_source_that_takes_too_long_ends_its_process(
 
 def test_no_process_is_left_behind() -> None:
     before = children()
-    with running_compiler(OWN):
+    with running_compiler(OWN, 1):
         assert children() > before
     assert children() == before
 

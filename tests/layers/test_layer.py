@@ -13,6 +13,7 @@ import deflate
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from isal import igzip
 
 from cogn.layers import gzip
 from cogn.layers.entry import MTIME, Bytes, DeflateStream, Entry, Kind, Slice
@@ -144,6 +145,7 @@ def test_a_deflate_stream_is_copied_and_reads_back(tmp_path: Path, data: bytes, 
     stream = deflated(tmp_path / "z", data, level)
     written = write_layer([Entry.file("a", stream), Entry.file("b", Bytes(b"end"))])
     assert written.files()["a"][1] == data
+    assert igzip.decompress(written.blob) == written.tar  # type: ignore[no-untyped-call]
     if stream.compressed_size >= 64 << 10:
         assert (tmp_path / "z").read_bytes()[6:-5] in written.blob
 

@@ -38,6 +38,16 @@ def test_an_image_has_at_most_100_layers_however_many_wheels() -> None:
     assert len(plan(make_lock(wheels=wheels))) + 1 <= 100
 
 
+def test_a_wheels_layer_does_not_depend_on_the_python_that_imports_it() -> None:
+    lock = make_lock(wheels=(make_wheel_entry("cublas", size=400_000_000),))
+    older = msgspec.structs.replace(lock.python, version="3.12.4")
+    ours, theirs = (
+        [digest_of(recipe) for recipe in plan(each) if recipe.name in {"cublas 1.0", "server"}]
+        for each in (lock, msgspec.structs.replace(lock, python=older))
+    )
+    assert ours == theirs
+
+
 def test_models_share_the_layers_of_the_large_wheels_they_share() -> None:
     torch = make_wheel_entry("torch", size=900_000_000)
     one = make_lock(wheels=(torch, make_wheel_entry("click")))

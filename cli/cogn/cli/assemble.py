@@ -33,6 +33,7 @@ def run(
     push: str | None,
     frozen: bool,
     compression: Compression,
+    jobs: int | None,
 ) -> str:
     """Assemble the project of `directory`; return the digest of the image's manifest.
 
@@ -56,6 +57,7 @@ def run(
                 reference=reference,
                 frozen=frozen,
                 compression=compression,
+                jobs=jobs,
                 reporter=reporter,
             )
         )
@@ -74,6 +76,7 @@ async def _assemble(
     reference: Reference | None,
     frozen: bool,
     compression: Compression,
+    jobs: int | None,
     reporter: Reporter,
 ) -> layers.Image:
     cache = Cache()
@@ -86,6 +89,7 @@ async def _assemble(
             cache=cache,
             reporter=reporter,
             compression=compression,
+            jobs=jobs,
         )
         destinations: list[Destination] = []
         if local is not None:

@@ -63,6 +63,13 @@ def lock(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
     show_default=True,
     help="zstd takes longer to make and is quicker to pull, where it is known.",
 )
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Build so many layers at once.  [default: the number of processors]",
+)
 def assemble(
     directory: Path,
     *,
@@ -70,12 +77,21 @@ def assemble(
     push: str | None,
     frozen: bool,
     compression: Compression,
+    jobs: int | None,
 ) -> None:
     """Write the image that `cogn.lock` describes; print its digest."""
     from cogn.cli.assemble import run
 
-    digest = run(directory, output=output, push=push, frozen=frozen, compression=compression)
-    click.echo(digest)
+    click.echo(
+        run(
+            directory,
+            output=output,
+            push=push,
+            frozen=frozen,
+            compression=compression,
+            jobs=jobs,
+        )
+    )
 
 
 @cogn.group()

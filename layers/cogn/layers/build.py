@@ -51,7 +51,9 @@ class Builder:
         cache: Cache,
         reporter: Reporter,
         compression: Compression = "gzip",
+        jobs: int | None = None,
     ) -> None:
+        """Build at most `jobs` layers at once: as many as there are processors, unless told."""
         self._sealed = {
             seal.recipe: Layer(
                 diff_id=seal.diff_id,
@@ -67,7 +69,8 @@ class Builder:
         self._inputs = inputs
         self._notes = LayerNotes(cache)
         self._recipes: dict[str, Recipe] = {}
-        self._building = anyio.CapacityLimiter(os.cpu_count() or 1)
+        self._jobs = jobs or os.cpu_count() or 1
+        self._building = anyio.CapacityLimiter(self._jobs)
 
     async def layers(self, recipes: Sequence[Recipe]) -> list[Layer]:
         """Return the layers of `recipes`, building those that nobody knows yet."""
@@ -138,7 +141,7 @@ class Builder:
                 self._notes.keep(digest, layer)
             built[digest] = layer
 
-        with open_bytecode(files, self.cache) as bytecode:
+        with open_bytecode(files, self.cache, self._jobs) as bytecode:
             async with task_group() as tasks:
                 for recipe in recipes:
                     tasks.start_soon(build, recipe)

@@ -50,10 +50,13 @@ class Bytecode:
     Its methods may be called from several threads.
     """
 
-    def __init__(self, files: Mapping[str, Path], cache: Cache, stack: ExitStack) -> None:
+    def __init__(
+        self, files: Mapping[str, Path], cache: Cache, stack: ExitStack, jobs: int
+    ) -> None:
         self._files = files
         self._cache = cache
         self._stack = stack
+        self._jobs = jobs
         self._starting = threading.Lock()
         self._compilers: dict[tuple[Deb, ...], Compiler] = {}
 
@@ -128,20 +131,20 @@ class Bytecode:
             interpreter = unpacked_interpreter(recipe.python, packages, facts, scratch)
         else:
             interpreter = interpreter_from_uv(recipe.python)
-        return self._stack.enter_context(running_compiler(interpreter))
+        return self._stack.enter_context(running_compiler(interpreter, self._jobs))
 
     def _packages(self, recipe: BytecodeRecipe) -> Sequence[tuple[Deb, Path]]:
         return [(deb, self._files[deb.sha256]) for deb in recipe.debs]
 
 
 @contextmanager
-def open_bytecode(files: Mapping[str, Path], cache: Cache) -> Iterator[Bytecode]:
-    """Give what compiles wheels and packages, whose files are given by SHA-256.
+def open_bytecode(files: Mapping[str, Path], cache: Cache, jobs: int) -> Iterator[Bytecode]:
+    """Give what compiles wheels and packages, whose files are given by SHA-256, `jobs` at once.
 
     An interpreter is started when the first source has to be compiled, and ends with the block.
     """
     with ExitStack() as stack:
-        yield Bytecode(files, cache, stack)
+        yield Bytecode(files, cache, stack, jobs)
 
 
 def _place(source: Entry, recipe: BytecodeRecipe) -> str | None:

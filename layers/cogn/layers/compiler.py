@@ -5,7 +5,6 @@ The processes run `compile_worker`, whose docstring has the protocol.
 
 from __future__ import annotations
 
-import os
 import struct
 import subprocess
 import tempfile
@@ -58,14 +57,14 @@ class Compiler:
 
 
 @contextmanager
-def running_compiler(interpreter: Interpreter) -> Iterator[Compiler]:
-    """Give a compiler with a process for each processor, which end with the block.
+def running_compiler(interpreter: Interpreter, jobs: int) -> Iterator[Compiler]:
+    """Give a compiler with so many processes, which end with the block.
 
     Raises `BytecodeError` when the interpreter does not start or is not what it was said to be.
     """
     with ExitStack() as stack:
         processes = []
-        for _ in range(os.cpu_count() or 1):
+        for _ in range(jobs):
             process = _Process(interpreter)
             stack.callback(process.close)
             process.start()
