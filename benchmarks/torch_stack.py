@@ -145,12 +145,14 @@ def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[st
         timed("buildah push", push),
     ]
 
+    changed = run("buildah", *root, "from", "torch").strip()
+
     def change() -> None:
-        run("buildah", *root, "copy", "--quiet", container, project / "run.py", "/src/run.py")
-        run("buildah", *root, "commit", "--quiet", container, "torch")
+        run("buildah", *root, "copy", "--quiet", changed, project / "run.py", "/src/run.py")
+        run("buildah", *root, "commit", "--quiet", changed, "changed")
 
     rows.append(timed("buildah, one source file changed", change))
-    run("buildah", *root, "rm", container)
+    run("buildah", *root, "rm", container, changed)
     return rows
 
 

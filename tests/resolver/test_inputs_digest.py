@@ -79,11 +79,11 @@ def test_a_lock_answers_one_platform(tmp_path: Path) -> None:
 def test_a_lock_without_bytecode_is_another_than_one_with_it(tmp_path: Path) -> None:
     inputs = digest(tmp_path)
     with_it, without = (make_lock(inputs=inputs, bytecode=wanted) for wanted in (True, False))
-    assert not Project.load(tmp_path).is_stale(with_it)
-    assert Project.load(tmp_path).is_stale(without)
+    assert not Project.load(tmp_path).brief.is_stale(with_it)
+    assert Project.load(tmp_path).brief.is_stale(without)
     (tmp_path / "cogn.toml").write_text("bytecode = false\n")
-    assert Project.load(tmp_path).is_stale(with_it)
-    assert not Project.load(tmp_path).is_stale(without)
+    assert Project.load(tmp_path).brief.is_stale(with_it)
+    assert not Project.load(tmp_path).brief.is_stale(without)
 
 
 def test_a_list_and_a_file_of_the_same_requirements_are_the_same_inputs(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from cogn.layers import Builder, Compression, Destination, LocalDestination, Oci
 from cogn.layers.destination import DEFAULT_TAG
 from cogn.lockfiles import LOCK_NAME, Lock
 from cogn.report import Reporter
+from cogn.resolver import Brief
 from cogn.store import Cache, replace_file
 from cogn.store.http import Fetcher
 from cogn.store.registry import Reference, Repository
@@ -44,14 +45,15 @@ def run(
     local = None if output is None else LocalDestination.parse(output)
     reference = None if push is None else Reference.parse(push)
     with make_reporter() as reporter:
-        project = resolver.Project.load(directory, reporter)
+        root, brief = resolver.read_brief(directory, Cache(), reporter)
         if local is None and reference is None:
-            local = LocalDestination("oci", project.directory / _DEFAULT, DEFAULT_TAG)
-        lock = _fresh_lock(project)
+            local = LocalDestination("oci", root / _DEFAULT, DEFAULT_TAG)
+        lock = _fresh_lock(root, brief)
         image = anyio.run(
             partial(
                 _assemble,
-                project,
+                root,
+                brief,
                 lock,
                 local=local,
                 reference=reference,
@@ -69,7 +71,8 @@ def run(
 
 
 async def _assemble(
-    project: resolver.Project,
+    root: Path,
+    brief: Brief,
     lock: Lock,
     *,
     local: LocalDestination | None,
@@ -82,10 +85,9 @@ async def _assemble(
     cache = Cache()
     async with AsyncExitStack() as stack:
         fetcher = await stack.enter_async_context(Fetcher.open(cache, reporter))
-        mirrors = project.settings.archives.mirrors
         builder = Builder(
             lock.seals,
-            inputs=layers.LockedInputs(lock, project.directory, fetcher, mirrors),
+            inputs=layers.LockedInputs(lock, root, fetcher, brief.mirrors),
             cache=cache,
             reporter=reporter,
             compression=compression,
@@ -93,12 +95,12 @@ async def _assemble(
         )
         destinations: list[Destination] = []
         if local is not None:
-            destinations.append(_local(local, project))
+            destinations.append(_local(local, root, brief))
         if reference is not None:
             repository = await stack.enter_async_context(Repository.open(reference, reporter))
             destinations.append(layers.RegistryDestination(repository))
-        assembled = await layers.assemble(lock, _model(project), builder)
-        _seal(project, lock, assembled.lock, frozen=frozen)
+        assembled = await layers.assemble(lock, _model(root, brief), builder)
+        _seal(root, lock, assembled.lock, frozen=frozen)
         await _publish(assembled, builder, destinations)
     return assembled.image
 
@@ -110,10 +112,10 @@ async def _publish(
         await layers.publish(assembled.image, assembled.names, builder, destination)
 
 
-def _fresh_lock(project: resolver.Project) -> Lock:
+def _fresh_lock(root: Path, brief: Brief) -> Lock:
     """Return the project's lock; raises `StaleLockError` when it answers other inputs."""
-    lock = lockfiles.read(project.directory / LOCK_NAME)
-    if project.is_stale(lock):
+    lock = lockfiles.read(root / LOCK_NAME)
+    if brief.is_stale(lock):
         raise layers.StaleLockError(
             f"`{LOCK_NAME}` is out of date: cog.yaml, cogn.toml or the requirements have changed",
             hint="run `cogn lock`, look at the difference and commit it",
@@ -121,7 +123,7 @@ def _fresh_lock(project: resolver.Project) -> Lock:
     return lock
 
 
-def _seal(project: resolver.Project, old: Lock, new: Lock, *, frozen: bool) -> None:
+def _seal(root: Path, old: Lock, new: Lock, *, frozen: bool) -> None:
     if new == old:
         return
     if frozen:
@@ -129,31 +131,30 @@ def _seal(project: resolver.Project, old: Lock, new: Lock, *, frozen: bool) -> N
             f"`{LOCK_NAME}` does not seal the layers of this image",
             hint="run `cogn assemble` without `--frozen` and commit the lock",
         )
-    replace_file(project.directory / LOCK_NAME, lockfiles.dumps(new).encode())
+    replace_file(root / LOCK_NAME, lockfiles.dumps(new).encode())
 
 
-def _local(destination: LocalDestination, project: resolver.Project) -> Destination:
+def _local(destination: LocalDestination, root: Path, brief: Brief) -> Destination:
     if destination.kind == "oci-archive":
-        return OciArchive(destination.path, _image_name(project))
+        return OciArchive(destination.path, _image_name(root, brief))
     return OciLayout(destination.path, destination.tag)
 
 
-def _image_name(project: resolver.Project) -> str:
+def _image_name(root: Path, brief: Brief) -> str:
     """Return the name that cog.yaml gives the image, else one made of the directory's."""
-    name = project.config.repository
+    name = brief.repository
     if name is None:
-        made = re.sub(r"[^a-z0-9]+", "-", project.directory.name.lower()).strip("-")
+        made = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")
         name = made or "model"
     return name if ":" in name.rpartition("/")[2] else f"{name}:{DEFAULT_TAG}"
 
 
-def _model(project: resolver.Project) -> layers.Model:
-    config = project.config
+def _model(root: Path, brief: Brief) -> layers.Model:
     return layers.Model(
-        source=project.directory,
-        reference=config.predictor,
-        gpu=config.build.gpu,
-        environment=config.variables,
-        config=config.model_dump(mode="json", exclude_defaults=True),
+        source=root,
+        reference=brief.predictor,
+        gpu=brief.gpu,
+        environment=brief.environment,
+        config=brief.config,
         version=runtime_wheel().version,
     )

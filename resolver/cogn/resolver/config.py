@@ -27,10 +27,7 @@ from cogn.report import Reporter
 from cogn.resolver.validation import config_error, did_you_mean, fault
 from cogn.resolver.yamlfile import Key, YamlFile
 
-__all__ = ["CONFIG_NAME", "DEFAULT_PYTHON", "Build", "Concurrency", "Config", "read_config"]
-
-CONFIG_NAME = "cog.yaml"
-"""The file name of the configuration."""
+__all__ = ["DEFAULT_PYTHON", "Build", "Concurrency", "Config", "read_config"]
 
 DEFAULT_PYTHON = "3.13"
 """The Python that Cog uses when ``build.python_version`` does not say."""

@@ -6,22 +6,22 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
-from cogn.lockfiles import FORMAT, Lock, Platform
+from cogn.lockfiles import FORMAT, Platform
 from cogn.report import CognError, ProblemsError, Reporter
-from cogn.resolver.config import CONFIG_NAME, Config, read_config
-from cogn.resolver.errors import ProjectError
+from cogn.resolver.brief import Brief
+from cogn.resolver.config import Config, read_config
 from cogn.resolver.requirements import Requirements, list_requirements, read_requirements
-from cogn.resolver.settings import SETTINGS_NAME, Settings, read_settings
+from cogn.resolver.root import CONFIG_NAME, SETTINGS_NAME, find_root
+from cogn.resolver.settings import Settings, read_settings
 from cogn.resolver.support import unsupported
 from cogn.resolver.textfile import read_toml
 from cogn.resolver.yamlfile import YamlFile
 
 __all__ = ["Project"]
 
-_MOST_PARENTS = 100
-"""Cog gives up its search after as many."""
+_PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Project:
         `ProblemsError`, what is not supported and what is wrong with the requirements.
         """
         reporter = reporter or Reporter()
-        root = _find(directory)
+        root = find_root(directory)
         config, file = read_config(root / CONFIG_NAME, reporter)
         settings = read_settings(root / SETTINGS_NAME)
         _note_deprecated(config, file, reporter)
@@ -66,10 +66,19 @@ class Project:
             uv_settings=_uv_settings(root),
         )
 
-    def is_stale(self, lock: Lock) -> bool:
-        """Tell whether the inputs are others than those that `lock` answers."""
-        inputs = (self.inputs_digest(lock.platform), self.settings.bytecode)
-        return inputs != (lock.inputs, lock.bytecode)
+    @property
+    def brief(self) -> Brief:
+        """What assembling needs of the project."""
+        return Brief(
+            predictor=self.config.predictor,
+            gpu=self.config.build.gpu,
+            bytecode=self.settings.bytecode,
+            environment=self.config.variables,
+            config=self.config.model_dump(mode="json", exclude_defaults=True),
+            repository=self.config.repository,
+            mirrors=self.settings.archives.mirrors,
+            inputs={platform: self.inputs_digest(platform) for platform in _PLATFORMS},
+        )
 
     def inputs_digest(self, platform: Platform) -> str:
         """Return the digest of what decides the content of a lock for `platform`.
@@ -91,17 +100,6 @@ class Project:
             inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str
         )
         return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
-
-
-def _find(directory: Path) -> Path:
-    start = directory.absolute()
-    for candidate in [start, *start.parents][:_MOST_PARENTS]:
-        if (candidate / CONFIG_NAME).is_file():
-            return candidate
-    raise ProjectError(
-        f"{CONFIG_NAME} not found in `{start}` or in any parent directory",
-        hint=f"write a {CONFIG_NAME} with a line such as `run: predict.py:Predictor`",
-    )
 
 
 def _note_deprecated(config: Config, file: YamlFile, reporter: Reporter) -> None:

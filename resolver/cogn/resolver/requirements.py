@@ -70,6 +70,8 @@ class Requirements:
     constraints: tuple[str, ...] = ()
     hashes: dict[str, tuple[str, ...]] | None = None
     """The SHA-256 hashes allowed for each package, by name, or None when any will do."""
+    files: tuple[str, ...] = ()
+    """Where they were read from, relative to the project."""
 
 
 def list_requirements(
@@ -107,12 +109,15 @@ class _Reader:
         self._hashes: dict[str, tuple[str, ...]] = {}
         self._hashes_required = False
         self._seen: set[tuple[Path, bool]] = set()
+        self._files: list[str] = []
         self._problems: list[ResolveError] = []
 
     def result(self) -> Requirements:
         ProblemsError.raise_if_any(self._problems)
         hashes = self._hashes if self._hashes_required else None
-        return Requirements(tuple(self._lines), tuple(self._constraints), hashes)
+        return Requirements(
+            tuple(self._lines), tuple(self._constraints), hashes, tuple(dict.fromkeys(self._files))
+        )
 
     def file(
         self, project: Path, near: Path, named: str, where: Where, *, constraints: bool
@@ -131,6 +136,7 @@ class _Reader:
             self._problems.append(error)
             return
         name = path.relative_to(project).as_posix()
+        self._files.append(name)
         for number, line in _logical_lines(text):
             here = Where(name, line=number)
             if not line.startswith("-"):

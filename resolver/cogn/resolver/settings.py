@@ -12,10 +12,7 @@ from cogn.resolver.textfile import read_toml
 from cogn.resolver.validation import config_error, fault
 from cogn.resolver.yamlfile import dotted
 
-__all__ = ["SETTINGS_NAME", "Archives", "Settings", "read_settings"]
-
-SETTINGS_NAME = "cogn.toml"
-"""The file name of the settings."""
+__all__ = ["Archives", "Settings", "read_settings"]
 
 
 def _http_url(value: str) -> str:
