@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
@@ -22,47 +22,37 @@ from cogn.store.http import Fetcher
 from cogn.store.registry import Reference, Repository
 from cogn.store.runtime import runtime_wheel
 
-__all__ = ["run"]
+__all__ = ["Options", "run"]
 
 _DEFAULT = Path(".cogn", "image")
 
 
-def run(
-    directory: Path,
-    *,
-    output: str | None,
-    push: str | None,
-    frozen: bool,
-    compression: Compression,
-    jobs: int | None,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line asks for."""
+
+    output: str | None
+    push: str | None
+    frozen: bool
+    compression: Compression
+    jobs: int | None
+
+
+def run(directory: Path, options: Options) -> str:
     """Assemble the project of `directory`; return the digest of the image's manifest.
 
-    The image goes to `output`, or to the registry of `push`, or both; without either to an OCI
-    layout in the project. New seals are written into the lock unless `frozen`, which makes them
-    an error.
+    The image goes to the output, or to the registry, or both; without either to an OCI layout in
+    the project. New seals are written into the lock unless it is frozen, which makes them an error.
     """
-    local = None if output is None else LocalDestination.parse(output)
-    reference = None if push is None else Reference.parse(push)
+    local = None if options.output is None else LocalDestination.parse(options.output)
+    reference = None if options.push is None else Reference.parse(options.push)
     with make_reporter() as reporter:
         root, brief = resolver.read_brief(directory, Cache(), reporter)
         if local is None and reference is None:
             local = LocalDestination("oci", root / _DEFAULT, DEFAULT_TAG)
         lock = _fresh_lock(root, brief)
-        image = anyio.run(
-            partial(
-                _assemble,
-                root,
-                brief,
-                lock,
-                local=local,
-                reference=reference,
-                frozen=frozen,
-                compression=compression,
-                jobs=jobs,
-                reporter=reporter,
-            )
-        )
+        work = _Work(root, brief, lock, options, reporter)
+        image = anyio.run(work.assemble, local, reference)
     size = sum(layer.size for layer in image.layers)
     for place in (local, reference):
         if place is not None:
@@ -70,46 +60,45 @@ def run(
     return image.digest
 
 
-async def _assemble(
-    root: Path,
-    brief: Brief,
-    lock: Lock,
-    *,
-    local: LocalDestination | None,
-    reference: Reference | None,
-    frozen: bool,
-    compression: Compression,
-    jobs: int | None,
-    reporter: Reporter,
-) -> layers.Image:
-    cache = Cache()
-    async with AsyncExitStack() as stack:
-        fetcher = await stack.enter_async_context(Fetcher.open(cache, reporter))
-        builder = Builder(
-            lock.seals,
-            inputs=layers.LockedInputs(lock, root, fetcher, brief.mirrors),
-            cache=cache,
-            reporter=reporter,
-            compression=compression,
-            jobs=jobs,
-        )
-        destinations: list[Destination] = []
-        if local is not None:
-            destinations.append(_local(local, root, brief))
-        if reference is not None:
-            repository = await stack.enter_async_context(Repository.open(reference, reporter))
-            destinations.append(layers.RegistryDestination(repository))
-        assembled = await layers.assemble(lock, _model(root, brief), builder)
-        _seal(root, lock, assembled.lock, frozen=frozen)
-        await _publish(assembled, builder, destinations)
-    return assembled.image
+@dataclass(frozen=True, slots=True)
+class _Work:
+    root: Path
+    brief: Brief
+    lock: Lock
+    options: Options
+    reporter: Reporter
 
+    async def assemble(
+        self, local: LocalDestination | None, reference: Reference | None
+    ) -> layers.Image:
+        async with AsyncExitStack() as stack:
+            builder = await stack.enter_async_context(self._builder())
+            destinations: list[Destination] = []
+            if local is not None:
+                destinations.append(_local(local, self.root, self.brief))
+            if reference is not None:
+                opened = Repository.open(reference, self.reporter)
+                repository = await stack.enter_async_context(opened)
+                destinations.append(layers.RegistryDestination(repository))
+            model = _model(self.root, self.brief)
+            assembled = await layers.assemble(self.lock, model, builder)
+            _seal(self.root, self.lock, assembled.lock, frozen=self.options.frozen)
+            for destination in destinations:
+                await layers.publish(assembled.image, assembled.names, builder, destination)
+        return assembled.image
 
-async def _publish(
-    assembled: layers.Assembled, builder: Builder, destinations: Sequence[Destination]
-) -> None:
-    for destination in destinations:
-        await layers.publish(assembled.image, assembled.names, builder, destination)
+    @asynccontextmanager
+    async def _builder(self) -> AsyncIterator[Builder]:
+        cache = Cache()
+        async with Fetcher.open(cache, self.reporter) as fetcher:
+            yield Builder(
+                self.lock.seals,
+                inputs=layers.LockedInputs(self.lock, self.root, fetcher, self.brief.mirrors),
+                cache=cache,
+                reporter=self.reporter,
+                compression=self.options.compression,
+                jobs=self.options.jobs,
+            )
 
 
 def _fresh_lock(root: Path, brief: Brief) -> Lock:

@@ -80,18 +80,10 @@ def assemble(
     jobs: int | None,
 ) -> None:
     """Write the image that `cogn.lock` describes; print its digest."""
-    from cogn.cli.assemble import run
+    from cogn.cli.assemble import Options, run
 
-    click.echo(
-        run(
-            directory,
-            output=output,
-            push=push,
-            frozen=frozen,
-            compression=compression,
-            jobs=jobs,
-        )
-    )
+    options = Options(output=output, push=push, frozen=frozen, compression=compression, jobs=jobs)
+    click.echo(run(directory, options))
 
 
 @cogn.group()
