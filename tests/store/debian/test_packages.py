@@ -33,7 +33,7 @@ SHA256: ab
 
 
 def test_a_stanza_becomes_a_package() -> None:
-    assert list(parse_packages(STANZA)) == [
+    assert list(parse_packages(STANZA.splitlines())) == [
         Package(
             name="sample",
             version="1:2.0-3",
@@ -50,7 +50,9 @@ def test_a_stanza_becomes_a_package() -> None:
 
 
 def test_stanzas_are_separated_by_empty_lines() -> None:
-    assert [package.name for package in parse_packages(f"{STANZA}\n{STANZA}\n")] == ["sample"] * 2
+    assert [package.name for package in parse_packages(f"{STANZA}\n{STANZA}\n".splitlines())] == [
+        "sample"
+    ] * 2
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_stanzas_are_separated_by_empty_lines() -> None:
 )
 def test_a_stanza_without_what_a_lock_needs_is_refused(old: str, new: str, fault: str) -> None:
     with pytest.raises(ArchiveError, match=fault):
-        list(parse_packages(STANZA.replace(old, new)))
+        list(parse_packages(STANZA.replace(old, new).splitlines()))
 
 
 def test_an_index_is_parsed_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import lzma
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -109,25 +109,30 @@ def load_packages(file: Path, sha256: str, cache: Cache) -> tuple[Package, ...]:
         with suppress(msgspec.DecodeError):
             return msgspec.json.decode(note, type=tuple[Package, ...])
     try:
-        text = lzma.decompress(file.read_bytes(), format=lzma.FORMAT_XZ).decode()
-    except (lzma.LZMAError, UnicodeDecodeError) as error:
+        with lzma.open(file, "rt", encoding="utf-8", format=lzma.FORMAT_XZ) as lines:
+            packages = tuple(parse_packages(lines))
+    except (lzma.LZMAError, EOFError, UnicodeDecodeError) as error:
         raise ArchiveError(f"the index of packages {sha256} is damaged: {error}") from error
-    packages = tuple(parse_packages(text))
     cache.set_note(_NOTE, sha256, packages)
     return packages
 
 
-def parse_packages(text: str) -> Iterator[Package]:
-    """Yield the packages of an uncompressed index; raises `ArchiveError`."""
-    unfolded = text.replace("\n ", " ").replace("\n\t", " ")
-    for stanza in unfolded.split("\n\n"):
-        fields = {
-            key: value.strip()
-            for key, colon, value in (line.partition(":") for line in stanza.split("\n"))
-            if colon
-        }
-        if fields:
+def parse_packages(lines: Iterable[str]) -> Iterator[Package]:
+    """Yield the packages of an uncompressed index, given by lines; raises `ArchiveError`."""
+    fields: dict[str, str] = {}
+    key = ""
+    for line in lines:
+        if line.startswith((" ", "\t")):
+            fields[key] = f"{fields.get(key, '')} {line.strip()}"
+        elif line.strip():
+            key, colon, value = line.partition(":")
+            if colon:
+                fields[key] = value.strip()
+        elif fields:
             yield _package(fields)
+            fields = {}
+    if fields:
+        yield _package(fields)
 
 
 def _package(fields: Mapping[str, str]) -> Package:
