@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol, TypeVar, get_args
 
@@ -115,15 +115,28 @@ class Builder:
         return self._sealed.get(digest) or self._notes.find(digest)
 
     async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
-        if not recipes:
-            return {}
-        from cogn.layers.bytecode import open_bytecode  # late: often there is nothing to build
+        own = [recipe for recipe in recipes if isinstance(recipe, FilesRecipe)]
+        fetched = [recipe for recipe in recipes if not isinstance(recipe, FilesRecipe)]
+        built = await self._build_each({each: nullcontext(each.entries) for each in own})
+        return built | await self._build_fetched(fetched) if fetched else built
+
+    async def _build_fetched(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
+        """Build what is not made of the project's own files."""
+        from cogn.layers.bytecode import open_bytecode  # late: often there is nothing to fetch
         from cogn.layers.contents import contents
 
         debs = _unique(deb for recipe in recipes for deb in _debs(recipe))
         wheels = _unique(wheel for recipe in recipes for wheel in _wheels(recipe))
         await self._check_inputs([*debs, *wheels])
         files = await self._inputs.fetch(debs, wheels)
+        with open_bytecode(files, self.cache, self._jobs) as bytecode:
+            return await self._build_each(
+                {each: contents(each, files, bytecode, self.cache) for each in recipes}
+            )
+
+    async def _build_each(
+        self, contents: Mapping[Recipe, AbstractContextManager[Iterable[Entry]]]
+    ) -> dict[str, Layer]:
         built: dict[str, Layer] = {}
 
         async def build(recipe: Recipe) -> None:
@@ -132,29 +145,24 @@ class Builder:
             async with self.cache.lock(_hex(digest), waiting):
                 layer = self._notes.find(digest)
                 if layer is None or not self.cache.find(_hex(layer.digest)):
-                    layer = await self._threaded(
-                        recipe.name,
-                        contents(recipe, files, bytecode, self.cache),
-                        recipe.architecture,
-                    )
+                    layer = await self._threaded(recipe.name, contents[recipe], recipe.architecture)
                 self._verify(recipe, layer)
                 self._notes.keep(digest, layer)
             built[digest] = layer
 
-        with open_bytecode(files, self.cache, self._jobs) as bytecode:
-            async with task_group() as tasks:
-                for recipe in recipes:
-                    tasks.start_soon(build, recipe)
+        async with task_group() as tasks:
+            for recipe in contents:
+                tasks.start_soon(build, recipe)
         return built
 
     def _check_overlaps(self, recipes: Iterable[Recipe]) -> None:
-        from cogn.layers.overlap import check_overlaps
-
         by_prefix: dict[str, list[Wheel]] = {}
         for recipe in recipes:
             if isinstance(recipe, WheelsRecipe):
                 by_prefix.setdefault(recipe.prefix, []).extend(recipe.wheels)
         for wheels in by_prefix.values():
+            from cogn.layers.overlap import check_overlaps
+
             check_overlaps(wheels, self.cache)
 
     async def _check_inputs(self, inputs: Iterable[Deb | Wheel]) -> None:

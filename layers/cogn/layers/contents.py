@@ -16,7 +16,6 @@ from cogn.layers.install import installed
 from cogn.layers.overlap import check_overlaps, note_files
 from cogn.layers.recipe import (
     BytecodeRecipe,
-    FilesRecipe,
     FixupRecipe,
     PackagesRecipe,
     Recipe,
@@ -36,7 +35,10 @@ _Input = TypeVar("_Input", Deb, Wheel)
 def contents(
     recipe: Recipe, files: Mapping[str, Path], bytecode: Bytecode, cache: Cache
 ) -> Iterator[list[Entry]]:
-    """Give the entries of a recipe's layer; what they need on disk is there until the end."""
+    """Give the entries of a recipe's layer; what they need on disk is there until the end.
+
+    Not for `FilesRecipe`, which has its entries.
+    """
     facts = debian_facts(recipe.architecture)
     with tempfile.TemporaryDirectory(prefix="cogn-") as directory:
         scratch = Path(directory)
@@ -56,8 +58,6 @@ def contents(
                 yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
             case BytecodeRecipe():
                 yield bytecode.entries(recipe)
-            case FilesRecipe():
-                yield list(recipe.entries)
             case FixupRecipe():
                 entries = fixup_entries(_with_files(recipe.debs, files), facts, scratch)
                 line = f"import site; site.addsitedir('/{recipe.site}')\n"
