@@ -19,11 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests"))  # for `support`, so these imports come after it
 
 from cogn.lockfiles import Lock  # noqa: E402
 from cogn.store import Cache  # noqa: E402
-from support.projects import cache_of_inputs, unseal  # noqa: E402 - after the path to it
+from support.projects import cache_of_inputs, unseal  # noqa: E402
 from support.servers import running_registry  # noqa: E402
 
 COGN = ROOT / ".venv/bin/cogn"
