@@ -104,7 +104,7 @@ def test_assemble_with_a_lock_of_another_cogn(
     [
         (("-o", "docker:x"), "`docker:x` is not a destination"),
         (("-o", "oci:"), "`oci:` is not a destination"),
-        (("--push", "model"), "`model` does not name a registry"),
+        (("--push", "Model"), "`Model` is not an image reference"),
     ],
 )
 def test_assemble_to_what_is_no_place(

@@ -74,4 +74,5 @@ class RegistryDestination:
 
     async def finish(self, image: Image) -> None:
         """Send the manifest under the reference's tag."""
-        await self._repository.put_manifest(image.manifest.media_type, image.manifest.data)
+        manifest, tag = image.manifest, self._repository.reference.tag
+        await self._repository.put_manifest(manifest.media_type, manifest.data, tag)

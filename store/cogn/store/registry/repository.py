@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,60 +13,16 @@ import anyio
 
 from cogn.report import Reporter
 from cogn.store.errors import DamagedBlobError, RegistryError
+from cogn.store.registry.reference import Reference
 from cogn.store.retry import UnavailableError, checked, retried, transport_errors
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Reference", "Repository"]
+__all__ = ["Repository"]
 
 _OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _CHUNK = 1 << 20
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The name of an image in a registry: ``host[:port]/repository[:tag]``."""
-
-    host: str
-    repository: str
-    tag: str
-
-    @classmethod
-    def parse(cls, text: str) -> Reference:
-        """Return the reference that `text` is; raises `RegistryError` when it is none."""
-        # Late: it brings the whole of oras, and only a push needs it.
-        from oras.container import Container
-
-        host, slash, _ = text.partition("/")
-        if not slash or not ("." in host or ":" in host or host == "localhost"):
-            raise RegistryError(
-                f"`{text}` does not name a registry",
-                hint="write it in full: `registry.example.com/models/mine:1`",
-            )
-        try:
-            parsed = Container(text)
-            repository, tag = parsed.api_prefix, parsed.tag
-        except ValueError as error:
-            raise RegistryError(f"`{text}` is not an image reference") from error
-        if not _REPOSITORY.fullmatch(repository) or not _TAG.fullmatch(tag):
-            raise RegistryError(f"`{text}` is not an image reference")
-        if parsed.digest:
-            raise RegistryError(f"`{text}` has a digest, which only the image itself can tell")
-        return cls(parsed.registry, repository, tag)
-
-    @property
-    def url(self) -> str:
-        """Return the root of the repository's API: plain HTTP on this machine, else HTTPS."""
-        scheme = "http" if _is_loopback(self.host) else "https"
-        return f"{scheme}://{self.host}/v2/{self.repository}"
-
-    def __str__(self) -> str:
-        """Return the reference in full."""
-        return f"{self.host}/{self.repository}:{self.tag}"
 
 
 class Repository:
@@ -78,6 +32,8 @@ class Repository:
         self._client = client
         self._reporter = reporter
         self.reference = reference
+        scheme = "http" if _is_loopback(reference.host) else "https"
+        self._url = f"{scheme}://{reference.host}/v2/{reference.repository}"
 
     @classmethod
     @asynccontextmanager
@@ -90,7 +46,7 @@ class Repository:
 
     async def has_blob(self, digest: str) -> bool:
         """Tell whether the repository has the blob."""
-        url = f"{self.reference.url}/blobs/{digest}"
+        url = f"{self._url}/blobs/{digest}"
 
         async def attempt() -> bool:
             async with transport_errors():
@@ -137,9 +93,9 @@ class Repository:
         with self._explained("sending the configuration"):
             await retried(attempt)
 
-    async def put_manifest(self, media_type: str, data: bytes) -> None:
-        """Send a manifest, exactly these bytes, under the reference's tag."""
-        url = f"{self.reference.url}/manifests/{self.reference.tag}"
+    async def put_manifest(self, media_type: str, data: bytes, version: str) -> None:
+        """Send a manifest or an index, exactly these bytes, under a tag or its digest."""
+        url = f"{self._url}/manifests/{version}"
 
         async def attempt() -> None:
             async with transport_errors():
@@ -152,7 +108,7 @@ class Repository:
             await retried(attempt)
 
     async def _upload_location(self) -> httpx.URL:
-        url = f"{self.reference.url}/blobs/uploads/"
+        url = f"{self._url}/blobs/uploads/"
         async with transport_errors():
             response = await self._client.post(url)
         location = checked(response, 202).headers.get("Location")

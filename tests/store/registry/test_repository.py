@@ -102,35 +102,3 @@ def test_a_registry_that_keeps_failing_is_reported(
         f"asking for {DIGEST}: {message}"
     )
     assert (caught.value.hint or "").startswith(hint or "")
-
-
-@pytest.mark.parametrize(
-    ("text", "url", "tag"),
-    [
-        ("localhost:5000/a/b:v1", "http://localhost:5000/v2/a/b", "v1"),
-        ("127.0.0.1:80/a", "http://127.0.0.1:80/v2/a", "latest"),
-        ("registry.example.com/team/model:2", "https://registry.example.com/v2/team/model", "2"),
-    ],
-)
-def test_a_reference_tells_where_the_registry_is(text: str, url: str, tag: str) -> None:
-    reference = Reference.parse(text)
-    assert (reference.url, reference.tag) == (url, tag)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("model:1", "`model:1` does not name a registry"),
-        ("team/model", "`team/model` does not name a registry"),
-        ("localhost:5000/A B", "`localhost:5000/A B` is not an image reference"),
-        (
-            f"localhost:5000/a@sha256:{'0' * 64}",
-            f"`localhost:5000/a@sha256:{'0' * 64}` has a digest, which only the image itself can "
-            "tell",
-        ),
-    ],
-)
-def test_what_is_no_reference_is_refused(text: str, message: str) -> None:
-    with pytest.raises(RegistryError) as caught:
-        Reference.parse(text)
-    assert str(caught.value) == message
