@@ -11,8 +11,8 @@ try: .venv/installed
 	  'The image is an OCI layout in examples/resize/.cogn/image. Run it with podman:' \
 	  '  skopeo copy oci:examples/resize/.cogn/image containers-storage:localhost/resize' \
 	  '  podman run --rm -p 5000:5000 localhost/resize' \
-	  'or write it for `podman load` and `docker load`:' \
-	  '  .venv/bin/cogn assemble examples/resize -o oci-archive:resize.tar' \
+	  'or bring it into docker or podman:' \
+	  '  .venv/bin/cogn assemble examples/resize --load' \
 	  'or push it:' \
 	  '  .venv/bin/cogn assemble examples/resize --push registry.example.com/resize:1'
 

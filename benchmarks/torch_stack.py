@@ -100,7 +100,8 @@ def make_project(directory: Path) -> Path:
 def link_wheels(lock: Lock, directory: Path) -> Path:
     """Give the cached wheels their names in a directory; return it."""
     fresh(directory)
-    for wheel in lock.wheels:
+    (locked,) = lock.environments.values()
+    for wheel in locked.wheels:
         os.link(Cache().path(wheel.sha256), directory / wheel.file)
     return directory
 

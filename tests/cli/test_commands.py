@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from cogn import lockfiles, resolver
 from cogn.cli.main import cogn, main
 from cogn.store import Cache
-from support.locks import HEX, make_lock
+from support.locks import AMD64, HEX, make_lock, make_wheel_entry
 from support.projects import cache_of_inputs, unseal
 from support.projects import cogn as cogn_process
 from support.servers import ScriptedServer
@@ -42,8 +43,8 @@ def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
     return err
 
 
-def write_lock(project: Path, **changes: object) -> None:
-    digest = resolver.Project.load(project).inputs_digest("linux/amd64")
+def write_lock(project: Path, **changes: Any) -> None:
+    digest = resolver.Project.load(project).inputs_digest
     lock = make_lock(**({"inputs": digest} | changes))
     (project / "cogn.lock").write_text(lockfiles.dumps(lock))
 
@@ -74,7 +75,8 @@ def test_assemble_with_a_lock_edited_by_hand(
     lock = project / "cogn.lock"
     lock.write_text(lock.read_text().replace("size = 1000", "size = 'big'", 1))
     assert fails(monkeypatch, capsys, "assemble", str(project)) == (
-        "error: cogn.lock, `wheels[0].size`: Expected `int`, got `str`\n\n"
+        'error: cogn.lock, `environments."linux/amd64".wheels[0].size`: '
+        "Expected `int`, got `str`\n\n"
         "hint: run `cogn lock` to write it anew\n"
     )
 
@@ -85,9 +87,11 @@ def test_assemble_with_a_lock_of_another_cogn(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    lock = make_lock()
-    runtime = msgspec.structs.replace(
-        lock.server[0], name="cogn-runtime", version="9", file="cogn_runtime-9-py3-none-any.whl"
+    runtime = replace(
+        make_wheel_entry(),
+        name="cogn-runtime",
+        version="9",
+        file="cogn_runtime-9-py3-none-any.whl",
     )
     write_lock(project, server=(runtime,), wheels=(), seals=())
     # Packages that nobody has are asked for at the same time: keep that away from the network.
@@ -117,6 +121,27 @@ def test_assemble_to_what_is_no_place(
     write_lock(project)
     error = fails(monkeypatch, capsys, "assemble", str(project), *arguments)
     assert error.startswith(f"error: {message}\n\nhint: ")
+
+
+def test_assemble_for_a_platform_that_is_not_in_the_lock(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_lock(project)
+    arguments = ("--platform", "linux/amd64,linux/arm64")
+    assert fails(monkeypatch, capsys, "assemble", str(project), *arguments) == (
+        "error: `cogn.lock` is for linux/amd64, not for linux/arm64\n\n"
+        "hint: run `cogn lock --platform linux/amd64,linux/arm64`\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["lock", "assemble"])
+@pytest.mark.parametrize("platforms", ["linux/riscv64", "linux/amd64,", "linux/amd64 linux/arm64"])
+def test_a_platform_that_is_none_is_wrong_usage(
+    project: Path, command: str, platforms: str
+) -> None:
+    result = CliRunner().invoke(cogn, [command, str(project), "--platform", platforms])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is not one of 'linux/amd64', 'linux/arm64'" in result.stderr
 
 
 def test_every_problem_of_a_file_is_told_at_once(
@@ -177,7 +202,8 @@ def test_frozen_refuses_a_lock_without_seals_and_writes_nothing(
     ended = cogn_process("assemble", project, "--frozen", cache=tmp_path / "cache")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.endswith(
-        "error: `cogn.lock` does not seal the layers of this image\n\n"
+        "error: `cogn.lock` does not seal the layers of this image: base, python 3.13.5, server, "
+        "bytecode of python 3.13.5, bytecode of server, system files\n\n"
         "hint: run `cogn assemble` without `--frozen` and commit the lock\n"
     )
     assert (project / "cogn.lock").read_bytes() == before
@@ -190,15 +216,14 @@ def test_a_layer_that_differs_from_its_seal_is_an_error(
     project = copy_of(locked["hello"], tmp_path)
     invoke("assemble", project)
     lock = lockfiles.read(project / "cogn.lock")
-    forged = msgspec.structs.replace(lock.seals[0], digest=f"sha256:{HEX}")
-    text = lockfiles.dumps(msgspec.structs.replace(lock, seals=(forged, *lock.seals[1:])))
-    (project / "cogn.lock").write_text(text)
+    first, *others = lock.environments[AMD64].seals
+    forged = replace(first, digest=f"sha256:{HEX}")
+    (project / "cogn.lock").write_text(lockfiles.dumps(lock.sealed({AMD64: (forged, *others)})))
     cache = cache_of_inputs(lock, tmp_path / "cache")
     ended = cogn_process("assemble", project, "-o", f"oci:{tmp_path / 'out'}", cache=cache)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert (
-        f"error: the layer `base` came out as {lock.seals[0].digest}, "
-        f"but the lock sealed sha256:{HEX}\n"
+        f"error: the layer `base` came out as {first.digest}, but the lock sealed sha256:{HEX}\n"
     ) in ended.stderr
     assert not (tmp_path / "out/index.json").exists()
 
@@ -212,7 +237,7 @@ def test_a_registry_that_answers_500_is_an_error(locked: dict[str, Path]) -> Non
             "assemble", locked["hello"], "--push", f"{host}/m:1", cache=Cache().root
         )
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"error: cannot push to `{host}/m:1`: asking for sha256:" in ended.stderr
+    assert f"error: cannot use the registry `{host}`: " in ended.stderr
     assert "the server answered 500 Internal Server Error" in ended.stderr
     assert time.monotonic() - begin < 60
 

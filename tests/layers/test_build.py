@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +19,16 @@ from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
 from cogn.layers.layout import OciLayout
 from cogn.layers.notes import LayerNotes
-from cogn.layers.publish import RegistryDestination, publish
+from cogn.layers.places import Places
+from cogn.layers.publish import publish
 from cogn.layers.recipe import FilesRecipe, Recipe, WheelsRecipe, digest_of
-from cogn.layers.weights import source_recipes
+from cogn.layers.registry import RegistryDestination
+from cogn.layers.weights import read_source, source_recipes
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter, Task
 from cogn.store import Cache
-from cogn.store.registry import Reference, Repository
+from cogn.store.registry import Reference, Registries, RegistryConfiguration
+from support.images import blob_of, ensure, rot
 from support.locks import HEX
 from support.wheels import make_wheel
 
@@ -88,7 +91,7 @@ def made(builder: Builder, *recipes: Recipe) -> list[Layer]:
 
     async def make() -> list[Layer]:
         layers = await builder.layers(recipes)
-        await builder.ensure(layers)
+        await ensure(builder, layers)
         return layers
 
     return anyio.run(make)
@@ -98,31 +101,27 @@ def hash_of(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def wheel_of(file: Path) -> Wheel:
+    size = file.stat().st_size
+    return Wheel(name="sample", version="1.0", file=file.name, sha256=hash_of(file), size=size)
+
+
 def change(file: Path, data: bytes) -> None:
     file.chmod(0o644)
     file.write_bytes(data)
-
-
-def rot(file: Path) -> None:
-    """Flip a bit as a disk would: without a trace in the file's times."""
-    status = file.stat()
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    change(file, bytes(data))
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_a_layer_that_is_known_is_not_built_until_its_blob_is_wanted(
     builder: Builder, cache: Cache, journal: Journal
 ) -> None:
     (layer,) = made(builder, files())
-    builder.blob(layer).unlink()
+    blob_of(builder, layer).unlink()
     later = Builder((), inputs=Shelf(cache), cache=cache, reporter=journal)
     assert anyio.run(later.layers, [files()]) == [layer]
     assert journal.begun == ["Building files"]
-    anyio.run(later.ensure, [layer])
+    anyio.run(ensure, later, [layer])
     assert journal.begun == ["Building files", "Building files"]
-    assert f"sha256:{hash_of(builder.blob(layer))}" == layer.digest
+    assert f"sha256:{hash_of(blob_of(builder, layer))}" == layer.digest
 
 
 @pytest.mark.parametrize("damage", [b"", b"cut", b"x" * 1000])
@@ -130,29 +129,26 @@ def test_a_layer_that_was_changed_in_the_cache_is_made_again(
     builder: Builder, damage: bytes
 ) -> None:
     (layer,) = made(builder, files())
-    change(builder.blob(layer), damage)
+    change(blob_of(builder, layer), damage)
     assert made(builder, files()) == [layer]
-    assert f"sha256:{hash_of(builder.blob(layer))}" == layer.digest
+    assert f"sha256:{hash_of(blob_of(builder, layer))}" == layer.digest
 
 
 def test_an_input_that_rotted_in_the_cache_is_fetched_again(
     cache: Cache, journal: Journal, tmp_path: Path
 ) -> None:
     file = make_wheel(tmp_path, files={"sample/data.py": b"x = 1\n" * 100})
-    sha256 = hash_of(file)
-    wheel = Wheel(
-        name="sample", version="1.0", file=file.name, sha256=sha256, size=file.stat().st_size
-    )
+    wheel = wheel_of(file)
     recipe = WheelsRecipe(name="wheels", architecture="amd64", prefix="site", wheels=(wheel,))
     shelf = Shelf(cache, file)
     expected = made(Builder((), inputs=shelf, cache=cache, reporter=journal), recipe)
 
-    rot(cache.path(sha256))
+    rot(cache.path(wheel.sha256))
     cache.discard(expected[0].digest.removeprefix("sha256:"))
     fresh = Cache(cache.root)
     builder = Builder((), inputs=Shelf(fresh, file), cache=fresh, reporter=journal)
     assert made(builder, recipe) == expected
-    assert hash_of(cache.path(sha256)) == sha256
+    assert hash_of(cache.path(wheel.sha256)) == wheel.sha256
 
 
 def test_what_two_want_at_the_same_time_is_built_once(cache: Cache, journal: Journal) -> None:
@@ -175,6 +171,30 @@ def test_what_two_want_at_the_same_time_is_built_once(cache: Cache, journal: Jou
         "Waiting for another cogn to build files",
     ]
     assert list((cache.root / "locks").iterdir()) == []
+
+
+def test_a_layer_that_several_platforms_share_is_built_once(
+    builder: Builder, journal: Journal
+) -> None:
+    first, second = made(builder, files(), replace(files(), architecture="arm64"))
+    assert first == second
+    assert journal.begun == ["Building files"]
+
+
+def test_wheels_of_several_platforms_do_not_meet(
+    cache: Cache, journal: Journal, tmp_path: Path
+) -> None:
+    paths = [
+        make_wheel(tmp_path, {"sample.py": tag}, tag=f"py3-none-{tag}") for tag in ("one", "two")
+    ]
+    recipes = [
+        WheelsRecipe(
+            name=architecture, architecture=architecture, prefix="site", wheels=(wheel_of(path),)
+        )
+        for architecture, path in zip(("amd64", "arm64"), paths, strict=True)
+    ]
+    builder = Builder((), inputs=Shelf(cache, *paths), cache=cache, reporter=journal)
+    assert len(set(made(builder, *recipes))) == 2
 
 
 def test_a_layer_that_comes_out_as_never_before_is_an_error_once(
@@ -212,19 +232,21 @@ def test_a_wrong_memory_of_a_file_is_an_error_once(
     root = tmp_path / "tree"
     root.mkdir()
     (root / "file").write_bytes(b"one")
-    find = partial(
-        source_recipes, root, architecture="amd64", most=2, cache=cache, reporter=Reporter()
-    )
-    anyio.run(find)
+
+    def find() -> Sequence[FilesRecipe]:
+        entries = anyio.run(partial(read_source, root, cache=cache, reporter=Reporter()))
+        return source_recipes(entries, architecture="amd64", most=2)
+
+    find()
     (note,) = (cache.root / "notes").glob("files-*/*")
     true = hashlib.sha256(b"one").hexdigest()
     note.write_text(note.read_text().replace(true, HEX))
     with pytest.raises(ChangedFileError):
-        made(builder, *anyio.run(find))
-    assert len(made(builder, *anyio.run(find))) == 1
+        made(builder, *find())
+    assert len(made(builder, *find())) == 1
 
 
-def image_of(layer: Layer) -> tuple[Image, Mapping[str, str]]:
+def images_of(layer: Layer) -> tuple[list[Image], Mapping[str, str]]:
     image = make_image(
         [("files", layer)],
         platform="linux/amd64",
@@ -235,17 +257,17 @@ def image_of(layer: Layer) -> tuple[Image, Mapping[str, str]]:
         working_directory="/",
         port=5000,
     )
-    return image, {layer.digest: "files"}
+    return [image], {layer.digest: "files"}
 
 
 def test_a_layout_with_a_damaged_blob_is_mended(builder: Builder, tmp_path: Path) -> None:
     (layer,) = made(builder, files())
     layout = OciLayout(tmp_path / "layout", "latest")
-    anyio.run(publish, *image_of(layer), builder, layout)
+    anyio.run(publish, *images_of(layer), builder, layout)
     blob = tmp_path / "layout/blobs" / layer.digest.replace(":", "/")
-    assert blob.samefile(builder.blob(layer))
+    assert blob.samefile(blob_of(builder, layer))
     change(blob, b"damaged, and the cache's with it")
-    anyio.run(publish, *image_of(layer), builder, layout)
+    anyio.run(publish, *images_of(layer), builder, layout)
     assert f"sha256:{hash_of(blob)}" == layer.digest
 
 
@@ -254,15 +276,18 @@ def test_a_blob_that_is_found_damaged_on_its_way_is_made_again(
     builder: Builder, registry: str
 ) -> None:
     (layer,) = made(builder, files(b"pushed"))
-    blob = builder.blob(layer)
+    blob = blob_of(builder, layer)
     good = blob.read_bytes()
     rot(blob)
+    received = []
 
     async def push() -> None:
-        reference = Reference.parse(f"{registry}/rotten:1")
-        async with Repository.open(reference, Reporter()) as repository:
-            await publish(*image_of(layer), builder, RegistryDestination(repository))
-            assert await repository.has_blob(layer.digest)
+        async with Registries.open(RegistryConfiguration.load(), Reporter()) as registries:
+            repository = await registries.push_target(Reference.parse(f"{registry}/rotten:1"))
+            destination = RegistryDestination(repository, places=Places(builder.cache))
+            await publish(*images_of(layer), builder, destination)
+            received.append(await repository.read_blob(layer.digest, len(good)))
 
     anyio.run(push)
-    assert blob.read_bytes() == good
+    assert received == [good]
+    assert not blob.exists()  # it went out as it was made

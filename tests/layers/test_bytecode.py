@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZIP_STORED
 
@@ -14,9 +15,9 @@ import pytest
 
 from cogn import lockfiles
 from cogn.layers import bytecode
-from cogn.layers.bytecode import open_bytecode
+from cogn.layers.bytecode import needed_debs, open_bytecode
 from cogn.layers.content import read_all
-from cogn.layers.entry import Kind
+from cogn.layers.entry import Entry, Kind
 from cogn.layers.errors import BytecodeError
 from cogn.layers.facts import debian_facts
 from cogn.layers.inputs import LockedInputs
@@ -56,9 +57,10 @@ class House:
         self.directory = directory
         self.cache = Cache(directory / "cache")
         self.files = dict(packages)
-        self._debs = tuple(deb for deb in lock.debs if deb.sha256 in packages)
+        ((platform, locked),) = lock.environments.items()
+        self._debs = tuple(deb for deb in locked.debs if deb.sha256 in packages)
         self.packages = [(deb, packages[deb.sha256]) for deb in self._debs]
-        self.architecture = lock.platform.partition("/")[2]
+        self.architecture = platform.partition("/")[2]
 
     def wheel(self, name: str, files: Mapping[str, str]) -> Wheel:
         path = make_wheel(self.directory, files, name=name, compression=ZIP_STORED)
@@ -71,7 +73,13 @@ class House:
         self, *wheels: Wheel, prefix: str = SITE, files: Mapping[str, Path] | None = None
     ) -> dict[str, bytes]:
         """Return the content of the files of a layer, by path."""
-        recipe = BytecodeRecipe(
+        recipe = self.recipe(*wheels, prefix=prefix)
+        with open_bytecode(self.files if files is None else files, self.cache, 2) as opened:
+            return contents(opened.entries(recipe))
+
+    def recipe(self, *wheels: Wheel, prefix: str = SITE) -> BytecodeRecipe:
+        """Return the recipe of the layer of these wheels."""
+        return BytecodeRecipe(
             name="bytecode",
             architecture=self.architecture,
             python=VERSION,
@@ -79,25 +87,25 @@ class House:
             prefix=prefix,
             wheels=wheels,
         )
-        with open_bytecode(self.files if files is None else files, self.cache, 2) as opened:
-            return {
-                entry.path: read_all(entry.content)
-                for entry in opened.entries(recipe)
-                if entry.kind is Kind.FILE
-            }
+
+
+def contents(entries: Iterable[Entry]) -> dict[str, bytes]:
+    """Return what is in the files among `entries`, by path."""
+    return {e.path: read_all(e.content) for e in entries if e.kind is Kind.FILE}
 
 
 @pytest.fixture(scope="module")
 def lock(locked: dict[str, Path]) -> Lock:
     read = lockfiles.read(locked["hello"] / LOCK_NAME)
-    assert read.python.version == VERSION
+    assert {each.python.version for each in read.environments.values()} == {VERSION}
     return read
 
 
 @pytest.fixture(scope="module")
 def packages(lock: Lock, locked: dict[str, Path]) -> Mapping[str, Path]:
     """The packages that make up the lock's interpreter, by hash."""
-    debs = interpreter_packages(lock)
+    (environment,) = lock.environments.values()
+    debs = interpreter_packages(environment)
     assert len(debs) == 6
 
     async def fetch() -> Mapping[str, Path]:
@@ -164,6 +172,20 @@ def test_another_machine_gets_its_interpreter_from_uv(
     assert house.compile(house.wheel("sample", FILES)) == expected
 
 
+def test_the_interpreter_of_another_platform_does_as_well(house: House) -> None:
+    sample = house.wheel("sample", FILES)
+    expected = house.compile(sample)
+    other = replace(
+        house.recipe(sample),
+        architecture="arm64" if house.architecture == "amd64" else "amd64",
+        debs=(),
+        equivalents=((house.architecture, house.recipe().debs),),
+    )
+    assert set(needed_debs(other)) == set(house.recipe().debs)
+    with open_bytecode(house.files, Cache(house.directory / "other"), 2) as opened:
+        assert contents(opened.entries(other)) == expected
+
+
 def managed(house: House, directory: Path) -> None:
     """Make what uv takes for an interpreter that it installed, out of the lock's."""
     home = directory / f"cpython-{VERSION}-linux-{platform.machine()}-gnu"
@@ -191,6 +213,6 @@ def test_without_any_interpreter_the_error_says_so(
         "no CPython 3.13.5 can be had to compile bytecode with: uv: Python downloads are not"
     )
     assert caught.value.hint == (
-        "make `uv python install 3.13.5` work, or set `bytecode = false` in cogn.toml and run "
-        "`cogn lock` to make the image without"
+        "make `uv python install 3.13.5` work, lock a platform that this machine runs too, or set "
+        "`bytecode = false` in cogn.toml and run `cogn lock` to make the image without"
     )

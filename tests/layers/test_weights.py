@@ -17,7 +17,7 @@ from cogn.layers import fingerprint, weights
 from cogn.layers.entry import Entry, WholeFile
 from cogn.layers.errors import ChangedFileError, SourceError
 from cogn.layers.recipe import FilesRecipe, digest_of
-from cogn.layers.weights import source_recipes
+from cogn.layers.weights import read_source, source_recipes
 from cogn.report import Reporter
 from cogn.store import Cache
 from support.layers import write_layer
@@ -48,16 +48,10 @@ def tree(tmp_path: Path) -> Path:
 
 
 def recipes(root: Path, cache: Path | None = None, *, most: int = 10) -> Sequence[FilesRecipe]:
-    return anyio.run(
-        partial(
-            source_recipes,
-            root,
-            architecture="amd64",
-            most=most,
-            cache=Cache(cache or root.parent / "cache"),
-            reporter=Reporter(),
-        )
+    read = partial(
+        read_source, root, cache=Cache(cache or root.parent / "cache"), reporter=Reporter()
     )
+    return source_recipes(anyio.run(read), architecture="amd64", most=most)
 
 
 def digests(root: Path, cache: Path | None = None) -> list[str]:

@@ -13,9 +13,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogn.lockfiles import LockError, LockFormatError, LockMissingError, dumps, loads, read
-from cogn.report import ProblemsError
-from support.locks import HEX, make_deb, make_lock, make_wheel_entry
+from cogn.lockfiles import (
+    Lock,
+    LockError,
+    LockFormatError,
+    LockMissingError,
+    dumps,
+    loads,
+    read,
+)
+from cogn.report import ProblemsError, Where
+from support.locks import (
+    AMD64,
+    ARM64,
+    HEX,
+    make_arm_environment,
+    make_deb,
+    make_environment,
+    make_lock,
+    make_wheel_entry,
+)
+
+KEY = 'environments."linux/amd64"'
 
 names = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=12)
 
@@ -25,7 +44,7 @@ def test_a_lock_reads_back_and_its_text_does_not_depend_on_order(
     projects: set[str], reason: str, order: random.Random
 ) -> None:
     wheels = [make_wheel_entry(name) for name in sorted(projects)]
-    base = msgspec.structs.replace(make_lock().base, reason=reason)
+    base = msgspec.structs.replace(make_environment().base, reason=reason)
     lock = make_lock(wheels=tuple(wheels), base=base)
     text = dumps(lock)
     assert loads(text) == lock
@@ -42,6 +61,53 @@ def test_one_package_more_is_one_line_more() -> None:
     assert set(before) - set(after) == set()
 
 
+def test_another_platform_is_added_below_and_keeps_every_line() -> None:
+    one = make_lock()
+    both = with_arm(one)
+    text = dumps(both)
+    assert text.startswith(dumps(one))
+    assert loads(text) == both
+    reversed_order = dict(reversed(both.environments.items()))
+    assert dumps(msgspec.structs.replace(both, environments=reversed_order)) == text
+
+
+def test_the_part_about_one_platform_is_a_lock_of_its_own() -> None:
+    one = make_lock()
+    assert with_arm(one).only(AMD64) == one
+
+
+def test_seals_are_replaced_for_the_platforms_that_are_named() -> None:
+    both = with_arm(make_lock())
+    sealed = both.sealed({ARM64: ()})
+    assert sealed.environments[AMD64] == both.environments[AMD64]
+    assert sealed.environments[ARM64].seals == ()
+    assert both.environments[ARM64].seals != ()
+
+
+def test_a_lock_is_for_some_platform() -> None:
+    text = dumps(make_lock()).partition("[environments")[0]
+    with pytest.raises(LockFormatError, match="missing required field `environments`"):
+        loads(text)
+    with pytest.raises(LockFormatError, match="`environments`: Expected `object` of length >= 1"):
+        loads(f"{text}[environments]\n")
+
+
+def test_the_platform_whose_entry_is_wrong_is_named() -> None:
+    first, header, second = dumps(with_arm(make_lock())).partition('[environments."linux/arm64"]')
+    for old, new, key in (
+        ("size = 1000", "size = -1", "wheels[0].size"),
+        ('archive = "debian"', 'archive = "d"', "base.debs[0].archive"),
+    ):
+        with pytest.raises(LockFormatError) as caught:
+            loads(first + header + second.replace(old, new, 1))
+        assert caught.value.where == Where("cogn.lock", f'environments."linux/arm64".{key}')
+
+
+def with_arm(lock: Lock) -> Lock:
+    environments = lock.environments | {ARM64: make_arm_environment()}
+    return msgspec.structs.replace(lock, environments=environments)
+
+
 def test_no_place_is_in_a_lock() -> None:
     assert not re.search(r"https?:|//|@", dumps(make_lock()))
 
@@ -51,29 +117,34 @@ def test_no_place_is_in_a_lock() -> None:
     [
         ("format = 1", "format = 2", "cogn.lock, `format`: lock format 2 is not 1, the one that"),
         ("format = 1", "", "cogn.lock, `format`: lock format None is not 1, the one that"),
+        ("linux/amd64", "windows", "cogn.lock, `environments`: Invalid enum value 'windows'"),
+        ("size = 1000", 'size = "1000"', f"cogn.lock, `{KEY}.wheels[0].size`: Expected `int`, got"),
+        ("size = 1000", "size = -1", f"cogn.lock, `{KEY}.wheels[0].size`: Expected `int` >= 0"),
+        (f'sha256 = "{HEX}"', 'sha256 = "0"', f"`{KEY}.wheels[0].sha256`: Expected `str` match"),
+        ('reason = "', 'raison = "', f"`{KEY}.base`: Object contains unknown field `raison`"),
+        ("wheels = [", "wheels = [[", "cogn.lock:10: not valid TOML: Unclosed array (at line 10"),
+        (f"[{KEY}.base]", f"<<<<<<< ours\n[{KEY}.base]", "the file has merge conflict markers"),
         (
-            'platform = "linux/amd64"',
-            'platform = "windows"',
-            "cogn.lock, `platform`: Invalid enum value 'windows'",
+            'archive = "debian"',
+            'archive = "d"',
+            f"`{KEY}.base.debs[0].archive`: there is no archive `d`",
         ),
-        ("size = 1000", 'size = "1000"', "cogn.lock, `wheels[0].size`: Expected `int`, got `str`"),
-        ("size = 1000", "size = -1", "cogn.lock, `wheels[0].size`: Expected `int` >= 0"),
-        (f'sha256 = "{HEX}"', 'sha256 = "0"', "cogn.lock, `wheels[0].sha256`: Expected `str` m"),
-        ('reason = "', 'raison = "', "cogn.lock, `base`: Object contains unknown field `raison`"),
-        ("wheels = [", "wheels = [[", "cogn.lock:8: not valid TOML: Unclosed array (at line 8"),
-        ("[base]", "<<<<<<< ours\n[base]", "the file has merge conflict markers"),
-        ('archive = "debian"', 'archive = "d"', "`base.debs[0].archive`: there is no archive `d`"),
+        (
+            'architecture = "amd64"',
+            'architecture = "arm64"',
+            f"`{KEY}.base.debs[0].architecture`: `arm64` is not the architecture of linux/amd64",
+        ),
         (
             'path = "pool/main/b',
             'path = "pool/../../b',
-            "`base.debs[0].path`: `pool/../../b/bash/bash_2.41-12_amd64.deb` is not a path of an",
+            f"`{KEY}.base.debs[0].path`: `pool/../../b/bash/bash_2.41-12_amd64.deb` is not a path",
         ),
         (
             'file = "sample-1.0',
             'file = "other-1.0',
-            "`wheels[0].file`: `other-1.0-py3-none-any.whl` is not sample 1.0",
+            f"`{KEY}.wheels[0].file`: `other-1.0-py3-none-any.whl` is not sample 1.0",
         ),
-        ('name = "libc6"', 'name = "bash"', "cogn.lock, `base.debs`: `bash` is there twice"),
+        ('name = "libc6"', 'name = "bash"', f"`{KEY}.base.debs`: `bash` is there twice"),
     ],
 )
 def test_a_lock_edited_by_hand_is_refused_with_the_place(old: str, new: str, message: str) -> None:
@@ -86,10 +157,10 @@ def test_a_lock_edited_by_hand_is_refused_with_the_place(old: str, new: str, mes
 
 
 def test_all_contradictions_are_told_at_once() -> None:
-    lock = make_lock()
     debs = (make_deb("bash", archive="a"), make_deb("dash", path="/etc/passwd.deb"))
+    base = msgspec.structs.replace(make_environment().base, debs=debs)
     with pytest.raises(ProblemsError) as caught:
-        loads(dumps(make_lock(base=msgspec.structs.replace(lock.base, debs=debs))))
+        loads(dumps(make_lock(base=base)))
     assert [problem.message for problem in caught.value.problems] == [
         "there is no archive `a`",
         "`/etc/passwd.deb` is not a path of an archive",

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from cogn import lockfiles
-from cogn.lockfiles import Archive, Base, Deb, Lock, Platform, Python, Seal
+from cogn.lockfiles import Archive, Base, Deb, Environment, Lock, Platform, Python, Seal
 from cogn.report import CognError, Reporter
-from cogn.resolver import Project, RequirementsError, base, resolution, resolve
+from cogn.resolver import Project, RequirementsError, resolution, resolve
 from cogn.store import Cache, UvError
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
 from cogn.store.runtime import RuntimeWheel, runtime_wheel
 from cogn.store.uv import Target, Uv
+from support.locks import AMD64, ARM64
 from support.reports import Recorder
 from support.wheels import make_wheel
 
@@ -98,13 +99,13 @@ class House:
         previous: Lock | None = None,
         *,
         upgrade: bool = False,
-        platform: Platform = "linux/amd64",
+        platforms: Sequence[Platform] = (AMD64,),
     ) -> Lock:
         async def run() -> Lock:
             async with Fetcher.open(self.cache) as fetcher:
                 return await resolve(
                     Project.load(self.directory),
-                    platform=platform,
+                    platforms=platforms,
                     previous=previous,
                     upgrade=upgrade,
                     fetcher=fetcher,
@@ -119,19 +120,27 @@ class House:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house whose Debian archive is out of the question and whose runtime is a small one."""
 
-    async def lock_system(**_: object) -> tuple[Base, Python]:
+    async def lock_system(**arguments: object) -> tuple[Base, Python]:
+        if arguments["platform"] == ARM64:
+            return replace(BASE, debs=()), PYTHON
         return BASE, PYTHON
 
-    monkeypatch.setattr(base, "lock_system", lock_system)
+    monkeypatch.setattr(resolution, "lock_system", lock_system)
     monkeypatch.setattr(resolution, "runtime_wheel", runtime)
     return House(tmp_path)
 
 
-def pins(lock: Lock) -> tuple[str, str]:
+def locked(lock: Lock) -> Environment:
+    """The environment of a lock for amd64."""
+    return lock.environments[AMD64]
+
+
+def pins(lock: Lock, platform: Platform = AMD64) -> tuple[str, str]:
     """The model's and the server's wheels as text."""
+    environment = lock.environments[platform]
     model, server = (
         " ".join(f"{wheel.name}=={wheel.version}" for wheel in wheels)
-        for wheels in (lock.wheels, lock.server)
+        for wheels in (environment.wheels, environment.server)
     )
     return model, server
 
@@ -139,14 +148,17 @@ def pins(lock: Lock) -> tuple[str, str]:
 def test_bytecode_is_left_out_where_the_settings_say_so(house: House) -> None:
     before = house.lock()
     (house.directory / "cogn.toml").write_text("bytecode = false\n")
-    assert house.lock(before) == msgspec.structs.replace(before, bytecode=False)
+    assert house.lock(before) == replace(before, bytecode=False)
 
 
 def test_a_lock_has_the_model_and_apart_from_it_the_server(house: House) -> None:
     lock = house.lock()
     assert pins(lock) == ("leaf==1.0", "cogn-runtime==0.1.0 front==1.0")
-    assert (lock.base, lock.python, lock.cuda, lock.seals) == (BASE, PYTHON, None, ())
-    assert lock.wheels[0].size == (house.wheels / lock.wheels[0].file).stat().st_size
+    environment = locked(lock)
+    assert (environment.base, environment.python) == (BASE, PYTHON)
+    assert (environment.cuda, environment.seals) == (None, ())
+    (wheel,) = environment.wheels
+    assert wheel.size == (house.wheels / wheel.file).stat().st_size
     assert house.cache.find(runtime().sha256)
     assert lockfiles.loads(lockfiles.dumps(lock)) == lock
 
@@ -190,17 +202,51 @@ def test_a_new_runtime_resolves_the_server_again_and_keeps_versions(
 
 
 def test_seals_are_carried_over(house: House) -> None:
-    sealed = msgspec.structs.replace(house.lock(), seals=(SEAL,))
-    assert house.lock(sealed).seals == (SEAL,)
+    sealed = house.lock().sealed({AMD64: (SEAL,)})
+    assert locked(house.lock(sealed)).seals == (SEAL,)
+    assert locked(house.lock(sealed, upgrade=True)).seals == (SEAL,)
 
 
-def test_a_lock_of_another_platform_is_resolved_again(house: House) -> None:
-    lock = house.lock()
+def test_a_new_platform_is_resolved_with_the_versions_of_the_others(house: House) -> None:
+    before = house.lock().sealed({AMD64: (SEAL,)})
     house.publish("leaf", "2.0")
-    other = house.lock(lock, platform="linux/arm64")
-    assert other.platform == "linux/arm64"
-    assert other.inputs != lock.inputs
-    assert pins(other)[0] == "leaf==1.0"
+    both = house.lock(before, platforms=(AMD64, ARM64))
+    assert both.only(AMD64) == before
+    assert pins(both, ARM64) == pins(before)
+    assert both.environments[ARM64].base.debs == ()
+    assert both.environments[ARM64].seals == ()
+
+
+def test_the_platforms_are_exactly_those_that_are_asked_for(house: House) -> None:
+    both = house.lock(platforms=(AMD64, ARM64))
+    assert house.lock(both, platforms=(ARM64,)) == both.only(ARM64)
+
+
+def test_warnings_about_several_platforms_name_them(house: House) -> None:
+    house.publish("cuda_toolkit", "12.8")
+    house.require("cuda-toolkit")
+    house.lock()
+    house.lock(platforms=(AMD64, ARM64))
+    alone, *several = [warning for warning, _ in house.recorder.warnings]
+    assert alone.endswith("the model uses no GPU, and its packages bring 0.0 GB of CUDA")
+    assert sorted(several) == [f"{AMD64}: {alone}", f"{ARM64}: {alone}"]
+
+
+def test_errors_of_one_of_several_platforms_name_it(house: House) -> None:
+    (house.directory / "uv.toml").write_text(
+        'no-index = true\nfind-links = ["wheels", "fast"]\n', "utf-8"
+    )
+    fast = house.directory / "fast"
+    fast.mkdir()
+    make_wheel(fast, {}, name="fast", version="1.0", tag="cp313-cp313-manylinux_2_17_x86_64")
+    house.require("fast")
+    assert pins(house.lock())[0] == "fast==1.0"
+    with pytest.raises(UvError) as caught:
+        house.lock(platforms=(AMD64, ARM64))
+    assert caught.value.message.startswith("linux/arm64: ")
+    with pytest.raises(UvError) as caught:
+        house.lock(platforms=(ARM64,))
+    assert "linux/arm64" not in caught.value.message
 
 
 def test_a_lock_is_stale_when_the_inputs_have_changed(house: House) -> None:
@@ -218,7 +264,7 @@ def test_cog_itself_is_left_out_even_when_a_package_requires_it(house: House) ->
 
 def test_a_model_without_requirements_has_no_wheels(house: House) -> None:
     house.require("# none")
-    assert house.lock().wheels == ()
+    assert locked(house.lock()).wheels == ()
 
 
 def test_hashes_of_the_requirements_must_be_those_of_the_wheels(house: House) -> None:
@@ -269,7 +315,7 @@ async def lock_really(project: Project, cache: Cache, previous: Lock | None = No
     async with Fetcher.open(cache) as fetcher:
         return await resolve(
             project,
-            platform="linux/amd64",
+            platforms=(AMD64,),
             previous=previous,
             upgrade=False,
             fetcher=fetcher,
@@ -282,9 +328,11 @@ async def lock_really(project: Project, cache: Cache, previous: Lock | None = No
 def test_a_project_is_locked_and_locked_again_to_the_same_bytes(write: Write) -> None:
     project = write("python_packages: [numpy, pillow]")
     lock = anyio.run(lock_really, project, Cache())
-    assert [wheel.name for wheel in lock.wheels] == ["numpy", "pillow"]
-    assert {"anyio", "cogn-runtime", "msgspec", "uvicorn"} <= {wheel.name for wheel in lock.server}
-    assert all(wheel.size > 1000 for wheel in lock.wheels + lock.server)
+    environment = locked(lock)
+    assert [wheel.name for wheel in environment.wheels] == ["numpy", "pillow"]
+    server = {wheel.name for wheel in environment.server}
+    assert {"anyio", "cogn-runtime", "msgspec", "uvicorn"} <= server
+    assert all(wheel.size > 1000 for wheel in environment.wheels + environment.server)
     text = lockfiles.dumps(lock)
     assert "://" not in text
     read_back = lockfiles.loads(text)
@@ -294,21 +342,18 @@ def test_a_project_is_locked_and_locked_again_to_the_same_bytes(write: Write) ->
 @pytest.mark.network
 def test_torch_on_a_gpu_brings_its_cuda(write: Write) -> None:
     project = write("gpu: true, python_packages: [torch==2.9.1]")
-    lock = anyio.run(lock_really, project, Cache())
-    assert lock.cuda is not None
-    assert (lock.cuda.version, lock.cuda.cudnn, lock.cuda.driver) == (
-        "12.8",
-        "9.10.2.21",
-        "525.60.13",
-    )
-    assert lock.cuda.reason == (
+    environment = locked(anyio.run(lock_really, project, Cache()))
+    cuda = environment.cuda
+    assert cuda is not None
+    assert (cuda.version, cuda.cudnn, cuda.driver) == ("12.8", "9.10.2.21", "525.60.13")
+    assert cuda.reason == (
         "the wheels bring it: nvidia-cuda-runtime-cu12 12.8.90 and nvidia-cudnn-cu12 9.10.2.21"
     )
-    assert sum(wheel.size for wheel in lock.wheels) > 3_000_000_000
+    assert sum(wheel.size for wheel in environment.wheels) > 3_000_000_000
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+@pytest.mark.parametrize("platform", [AMD64, ARM64])
 def test_the_server_has_wheels_for_every_platform(platform: str, tmp_path: Path) -> None:
     target = Target(python="3.13", platform=platform)
     found = anyio.run(Uv(tmp_path).resolve, runtime_wheel().requires, target)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from cogn.lockfiles import Archive, Base, Deb, Lock, Python, Seal, Wheel
+from msgspec.structs import replace
+
+from cogn.lockfiles import Archive, Base, Deb, Environment, Lock, Platform, Python, Seal, Wheel
 
 HEX = "0123456789abcdef" * 4
+AMD64: Platform = "linux/amd64"
+ARM64: Platform = "linux/arm64"
 
 
 def make_deb(name: str = "libc6", **changes: object) -> Deb:
@@ -29,8 +33,8 @@ def make_wheel_entry(
     return Wheel(name=name, version=version, file=file, sha256=HEX, size=size)
 
 
-def make_lock(**changes: object) -> Lock:
-    """Return a small lock with every kind of entry."""
+def make_environment(**changes: object) -> Environment:
+    """Return a small environment with every kind of entry, for amd64 unless told otherwise."""
     archive = Archive(
         name="debian",
         suite="trixie",
@@ -39,8 +43,6 @@ def make_lock(**changes: object) -> Lock:
         release=HEX,
     )
     fields: dict[str, object] = {
-        "inputs": f"sha256:{HEX}",
-        "platform": "linux/amd64",
         "base": Base(
             kind="debian",
             release="trixie",
@@ -63,4 +65,22 @@ def make_lock(**changes: object) -> Lock:
             ),
         ),
     }
-    return Lock(**(fields | changes))  # type: ignore[arg-type]  # the fields are right by name
+    return Environment(**(fields | changes))  # type: ignore[arg-type]  # the fields are right by name
+
+
+def make_arm_environment(**changes: object) -> Environment:
+    """Return the environment of `make_environment` with packages for arm64."""
+    made = make_environment(**changes)
+    base, python = (
+        replace(part, debs=tuple(replace(deb, architecture="arm64") for deb in part.debs))
+        for part in (made.base, made.python)
+    )
+    return replace(made, base=base, python=python)
+
+
+def make_lock(
+    *, inputs: str = f"sha256:{HEX}", bytecode: bool = True, **environment: object
+) -> Lock:
+    """Return a lock for amd64 alone; what is not of the lock itself is of its environment."""
+    environments = {AMD64: make_environment(**environment)}
+    return Lock(inputs=inputs, bytecode=bytecode, environments=environments)

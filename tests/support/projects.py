@@ -9,8 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from cogn import lockfiles
 from cogn.lockfiles import LOCK_NAME, Lock
 from cogn.store import Cache
@@ -21,7 +19,8 @@ COGN = (sys.executable, "-c", "from cogn.cli.main import main; main()")
 def unseal(project: Path) -> Lock:
     """Take the seals out of a project's lock, so that every layer is built; return the lock."""
     path = project / LOCK_NAME
-    lock = msgspec.structs.replace(lockfiles.read(path), seals=())
+    lock = lockfiles.read(path)
+    lock = lock.sealed(dict.fromkeys(lock.environments, ()))
     path.write_text(lockfiles.dumps(lock))
     return lock
 
@@ -32,8 +31,10 @@ def cache_of_inputs(lock: Lock, root: Path, *, link: bool = True) -> Path:
     Its files are links to those of the shared cache unless that would not be seen from elsewhere.
     """
     shared, own = Cache(), Cache(root)
-    hashes = [deb.sha256 for deb in lock.debs]
-    hashes += [wheel.sha256 for wheel in lock.wheels + lock.server]
+    hashes: list[str] = []
+    for environment in lock.environments.values():
+        hashes += [deb.sha256 for deb in environment.debs]
+        hashes += [wheel.sha256 for wheel in environment.wheels + environment.server]
     for sha256 in hashes:
         target = own.path(sha256)
         if (found := shared.find(sha256)) is not None and not target.exists():

@@ -1,26 +1,41 @@
-"""`cogn assemble`: from the lock and the source to an image in its place."""
+"""`cogn assemble`: from the lock and the source to images in their place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
 from cogn import layers, lockfiles, resolver
-from cogn.cli.output import make_reporter, say
-from cogn.layers import Builder, Compression, Destination, LocalDestination, OciArchive, OciLayout
+from cogn.cli.output import each_platform, make_reporter, say
+from cogn.layers import (
+    Builder,
+    Compression,
+    Destination,
+    LocalDestination,
+    OciArchive,
+    OciLayout,
+    Publication,
+    RegistryDestination,
+)
 from cogn.layers.destination import DEFAULT_TAG
-from cogn.lockfiles import LOCK_NAME, Lock
+from cogn.layers.image import Image, manifests_of
+from cogn.lockfiles import LOCK_NAME, Lock, Platform, PlatformMissingError
 from cogn.report import Reporter
 from cogn.resolver import Brief
-from cogn.store import Cache, replace_file
+from cogn.store import Cache, RegistryError, replace_file
 from cogn.store.http import Fetcher
-from cogn.store.registry import Reference, Repository
+from cogn.store.registry import Reference
 from cogn.store.runtime import runtime_wheel
+from cogn.store.tasks import task_group
+
+if TYPE_CHECKING:
+    from cogn.layers.load import Engine, EngineName
 
 __all__ = ["Options", "run"]
 
@@ -33,31 +48,72 @@ class Options:
 
     output: str | None
     push: str | None
+    blob_repo: str | None
+    load: bool
+    engine: EngineName | None
+    """The one to load into, unless any will do."""
+    platforms: Sequence[Platform]
     frozen: bool
     compression: Compression
     jobs: int | None
 
 
 def run(directory: Path, options: Options) -> str:
-    """Assemble the project of `directory`; return the digest of the image's manifest.
+    """Assemble the project of `directory`; return the digest of its manifest, or of its index.
 
-    The image goes to the output, or to the registry, or both; without either to an OCI layout in
-    the project. New seals are written into the lock unless it is frozen, which makes them an error.
+    There is one image for each platform, with an index over several. They go to the output, to the
+    registry and into the container engine, whichever are asked for; without any to an OCI layout
+    in the project. New seals are written into the lock unless it is frozen, which makes them an
+    error.
     """
     local = None if options.output is None else LocalDestination.parse(options.output)
     reference = None if options.push is None else Reference.parse(options.push)
+    engine = _find_engine(options.engine) if options.load else None
     with make_reporter() as reporter:
         root, brief = resolver.read_brief(directory, Cache(), reporter)
-        if local is None and reference is None:
+        if local is None and reference is None and engine is None:
             local = LocalDestination("oci", root / _DEFAULT, DEFAULT_TAG)
         lock = _fresh_lock(root, brief)
-        work = _Work(root, brief, lock, options, reporter)
-        image = anyio.run(work.assemble, local, reference)
-    size = sum(layer.size for layer in image.layers)
-    for place in (local, reference):
-        if place is not None:
-            say(f"Assembled {place}: {len(image.layers)} layers, {size / 1e6:.1f} MB")
-    return image.digest
+        platforms = _platforms(lock, options.platforms)
+        if engine is not None or (local is not None and local.kind == "docker-archive"):
+            from cogn.layers.docker_archive import require_one  # late: few ask for it
+
+            require_one(platforms, str(engine or local))
+        work = _Work(root, brief, lock, platforms, options, reporter)
+        images, sent = anyio.run(work.assemble, local, reference, engine)
+    if local is not None:
+        say(f"Assembled {local}: {_summary(images)}")
+    if reference is not None:
+        spared = max(0, _size(images) - sent)
+        say(f"Pushed {reference}: {_summary(images)}; {_bytes(sent)} sent, {_bytes(spared)} spared")
+    if engine is not None:
+        say(f"Loaded {_image_name(root, brief)} into {engine}: {_summary(images)}")
+    return manifests_of(images)[-1].digest
+
+
+def _summary(images: Sequence[Image]) -> str:
+    sizes = [sum(layer.size for layer in image.layers) / 1e6 for image in images]
+    return each_platform(
+        [
+            (image.platform, f"{len(image.layers)} layers, {size:.1f} MB")
+            for image, size in zip(images, sizes, strict=True)
+        ]
+    )
+
+
+def _size(images: Sequence[Image]) -> int:
+    """Return the bytes of all layers and configurations, those in common counted once."""
+    layers_ = {layer.digest: layer.size for image in images for layer in image.layers}
+    documents = {image.config.digest: len(image.config.data) for image in images}
+    return sum((layers_ | documents).values())
+
+
+def _bytes(count: int) -> str:
+    """Return a number of bytes in the unit that fits it."""
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= size:
+            return f"{count / size:.{2 if unit == 'GB' else 1}f} {unit}"
+    return f"{count} B"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +121,109 @@ class _Work:
     root: Path
     brief: Brief
     lock: Lock
+    platforms: Sequence[Platform]
     options: Options
     reporter: Reporter
 
     async def assemble(
-        self, local: LocalDestination | None, reference: Reference | None
-    ) -> layers.Image:
+        self,
+        local: LocalDestination | None,
+        reference: Reference | None,
+        engine: Engine | None,
+    ) -> tuple[Sequence[Image], int]:
+        """Return the images, and how many bytes of them went to the registry."""
         async with AsyncExitStack() as stack:
             builder = await stack.enter_async_context(self._builder())
             destinations: list[Destination] = []
             if local is not None:
-                destinations.append(_local(local, self.root, self.brief))
+                destinations.append(self._local(local))
+            registry = None
             if reference is not None:
-                opened = Repository.open(reference, self.reporter)
-                repository = await stack.enter_async_context(opened)
-                destinations.append(layers.RegistryDestination(repository))
-            model = _model(self.root, self.brief)
-            assembled = await layers.assemble(self.lock, model, builder)
-            _seal(self.root, self.lock, assembled.lock, frozen=self.options.frozen)
-            for destination in destinations:
-                await layers.publish(assembled.image, assembled.names, builder, destination)
-        return assembled.image
+                registry = await self._registry(reference, builder, stack)
+                destinations.append(registry)
+            async with task_group() as tasks:
+                publications = [Publication(each, builder, tasks) for each in destinations]
+
+                def offer(name: str, layer: layers.Layer) -> None:
+                    for publication in publications:
+                        publication.offer(name, layer)
+
+                assembled = await layers.assemble(
+                    self.lock,
+                    self.platforms,
+                    _model(self.root, self.brief),
+                    builder,
+                    offer=offer,
+                    frozen=self.options.frozen,
+                )
+                text = self._sealed(assembled.lock)
+            for publication in publications:
+                await publication.finish(assembled.images)
+            if registry is not None:
+                await self._attach_lock(registry, assembled.images, text)
+            if engine is not None:
+                await self._load(engine, assembled, builder)
+            return assembled.images, 0 if registry is None else registry.sent
+
+    def _local(self, destination: LocalDestination) -> Destination:
+        name = _image_name(self.root, self.brief)
+        if destination.kind == "docker-archive":
+            from cogn.layers.docker_archive import DockerArchive  # late: few ask for it
+
+            return DockerArchive(destination.path, destination.name or name, self.reporter)
+        if destination.kind == "oci-archive":
+            return OciArchive(destination.path, name)
+        return OciLayout(destination.path, destination.tag)
+
+    async def _load(self, engine: Engine, assembled: layers.Assembled, builder: Builder) -> None:
+        from cogn.layers.load import load  # late: few ask for it
+
+        name = _image_name(self.root, self.brief)
+        await load(assembled.images, assembled.names, builder, engine, name)
+
+    async def _registry(
+        self, reference: Reference, builder: Builder, stack: AsyncExitStack
+    ) -> RegistryDestination:
+        from cogn.store.registry import Registries, RegistryConfiguration  # late: only for a push
+
+        configuration = RegistryConfiguration.load(self.brief.registries)
+        registries = await stack.enter_async_context(Registries.open(configuration, self.reporter))
+        repository = await registries.push_target(reference)
+        home = None
+        if self.options.blob_repo is not None:
+            place = _blob_repository(self.options.blob_repo, reference)
+            shared = await registries.push_target(place)
+            home = layers.SharedHome(shared, repository, self.reporter)
+        return RegistryDestination(repository, places=layers.Places(builder.cache), home=home)
+
+    async def _attach_lock(
+        self, registry: RegistryDestination, images: Sequence[Image], text: bytes
+    ) -> None:
+        """Keep the lock with the image, which is there all the same when that fails."""
+        try:
+            await registry.attach_lock(manifests_of(images)[-1], text)
+        except RegistryError as error:
+            self.reporter.warn(
+                f"the image is there, but not its lock: {error}",
+                hint="the registry may not take artifacts (OCI 1.1); the label still has the lock",
+            )
+
+    def _sealed(self, lock: Lock) -> bytes:
+        """Return the text of the lock with its seals, which the file has from now on."""
+        path = self.root / LOCK_NAME
+        if self.options.frozen or lock == self.lock:
+            return path.read_bytes()
+        text = lockfiles.dumps(lock).encode()
+        replace_file(path, text)
+        return text
 
     @asynccontextmanager
     async def _builder(self) -> AsyncIterator[Builder]:
         cache = Cache()
+        environments = self.lock.environments.values()
         async with Fetcher.open(cache, self.reporter) as fetcher:
             yield Builder(
-                self.lock.seals,
+                [seal for environment in environments for seal in environment.seals],
                 inputs=layers.LockedInputs(self.lock, self.root, fetcher, self.brief.mirrors),
                 cache=cache,
                 reporter=self.reporter,
@@ -112,21 +243,33 @@ def _fresh_lock(root: Path, brief: Brief) -> Lock:
     return lock
 
 
-def _seal(root: Path, old: Lock, new: Lock, *, frozen: bool) -> None:
-    if new == old:
-        return
-    if frozen:
-        raise layers.SealError(
-            f"`{LOCK_NAME}` does not seal the layers of this image",
-            hint="run `cogn assemble` without `--frozen` and commit the lock",
+def _platforms(lock: Lock, wanted: Sequence[Platform]) -> Sequence[Platform]:
+    """Return the platforms that are wanted, or all of the lock's."""
+    locked = sorted(lock.environments)
+    if missing := [platform for platform in wanted if platform not in locked]:
+        raise PlatformMissingError(
+            f"`{LOCK_NAME}` is for {' and '.join(locked)}, not for {' and '.join(missing)}",
+            hint=f"run `cogn lock --platform {','.join(sorted({*locked, *missing}))}`",
         )
-    replace_file(root / LOCK_NAME, lockfiles.dumps(new).encode())
+    return wanted or locked
 
 
-def _local(destination: LocalDestination, root: Path, brief: Brief) -> Destination:
-    if destination.kind == "oci-archive":
-        return OciArchive(destination.path, _image_name(root, brief))
-    return OciLayout(destination.path, destination.tag)
+def _blob_repository(text: str, reference: Reference) -> Reference:
+    """Return the repository for large layers, which has to be in the registry of `reference`."""
+    named = text if text.startswith(f"{reference.host}/") else f"{reference.host}/{text}"
+    place = Reference.parse(named)
+    if place.digest is not None or place.repository == reference.repository:
+        raise RegistryError(
+            f"`{text}` cannot be the repository for large layers",
+            hint=f"name another repository of `{reference.host}`, without tag and digest",
+        )
+    return place
+
+
+def _find_engine(wanted: EngineName | None) -> Engine:
+    from cogn.layers.load import find_engine  # late: few ask for it
+
+    return anyio.run(find_engine, wanted)
 
 
 def _image_name(root: Path, brief: Brief) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
 from cogn import lockfiles, resolver
-from cogn.cli.output import make_reporter, say
+from cogn.cli.output import each_platform, make_reporter, say
 from cogn.lockfiles import LOCK_NAME, Lock, LockError, LockMissingError, Platform
 from cogn.report import CognError, Reporter
 from cogn.store import Cache, replace_file
@@ -20,34 +21,50 @@ __all__ = ["run"]
 _DEFAULT_PLATFORM: Platform = "linux/amd64"
 
 
-def run(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
-    """Lock the project of `directory`; write its lock unless it is what it has to be already."""
+def run(directory: Path, *, upgrade: bool, platforms: Sequence[Platform]) -> None:
+    """Lock the project of `directory`; write its lock unless it is what it has to be already.
+
+    Without `platforms`, they are those of the lock that is there.
+    """
     begin = time.monotonic()
     with make_reporter() as reporter:
         project = resolver.Project.load(directory, reporter)
         path = project.directory / LOCK_NAME
         previous = _previous(path, reporter)
-        lock = anyio.run(_resolve, project, previous, upgrade, platform, reporter)
+        platforms = platforms or _platforms(previous)
+        lock = anyio.run(_resolve, project, platforms, previous, upgrade, reporter)
     text = lockfiles.dumps(lock).encode()
-    packages = f"{len(lock.debs)} Debian packages, {len(lock.wheels)} wheels for the model"
     if previous is not None and path.read_bytes() == text:
-        say(f"{LOCK_NAME} is up to date: {packages}")
+        say(f"{LOCK_NAME} is up to date: {_summary(lock)}")
         return
     replace_file(path, text)
-    say(f"Locked {packages} in {time.monotonic() - begin:.1f} s")
+    say(f"Locked {_summary(lock)} in {time.monotonic() - begin:.1f} s")
+
+
+def _platforms(previous: Lock | None) -> Sequence[Platform]:
+    return sorted(previous.environments) if previous else (_DEFAULT_PLATFORM,)
+
+
+def _summary(lock: Lock) -> str:
+    return each_platform(
+        [
+            (platform, f"{len(each.debs)} Debian packages, {len(each.wheels)} wheels for the model")
+            for platform, each in lock.environments.items()
+        ]
+    )
 
 
 async def _resolve(
     project: resolver.Project,
+    platforms: Sequence[Platform],
     previous: Lock | None,
     upgrade: bool,
-    platform: Platform | None,
     reporter: Reporter,
 ) -> Lock:
     async with Fetcher.open(Cache(), reporter) as fetcher:
         return await resolver.resolve(
             project,
-            platform=platform or (previous.platform if previous else _DEFAULT_PLATFORM),
+            platforms=platforms,
             previous=previous,
             upgrade=upgrade,
             fetcher=fetcher,

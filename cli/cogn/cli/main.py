@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,9 +14,23 @@ from cogn.report import CognError
 
 if TYPE_CHECKING:
     from cogn.layers import Compression
+    from cogn.layers.load import EngineName
     from cogn.lockfiles import Platform
 
-__all__ = ["assemble", "cache", "cache_dir", "cache_info", "cache_prune", "cogn", "lock", "main"]
+__all__ = [
+    "assemble",
+    "cache",
+    "cache_dir",
+    "cache_info",
+    "cache_prune",
+    "cogn",
+    "lock",
+    "login",
+    "logout",
+    "main",
+]
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
 
 _DIRECTORY = click.argument(
     "directory",
@@ -23,6 +38,26 @@ _DIRECTORY = click.argument(
     default=".",
     metavar="[DIR]",
 )
+_PLATFORM = click.Choice(["linux/amd64", "linux/arm64"])
+
+
+def _platforms(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the platforms that lists of them name, each once, sorted."""
+    names = {name for value in values for name in value.split(",")}
+    return tuple(_PLATFORM.convert(name, parameter, context) for name in sorted(names))
+
+
+def _platform_option(text: str, *, default: str) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--platform",
+        "platforms",
+        multiple=True,
+        callback=_platforms,
+        metavar="PLATFORM[,...]",
+        help=f"{text}: `linux/amd64`, `linux/arm64` or both.  [default: {default}]",
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,16 +69,12 @@ def cogn() -> None:
 @cogn.command()
 @_DIRECTORY
 @click.option("--upgrade", "-U", is_flag=True, help="Take the newest versions that fit.")
-@click.option(
-    "--platform",
-    type=click.Choice(["linux/amd64", "linux/arm64"]),
-    help="The platform of the image.  [default: the lock's, else linux/amd64]",
-)
-def lock(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
+@_platform_option("What the lock is for", default="the lock's, else linux/amd64")
+def lock(directory: Path, *, upgrade: bool, platforms: tuple[Platform, ...]) -> None:
     """Pin all that the image of the model in DIR will contain, in `cogn.lock`."""
     from cogn.cli.lock import run
 
-    run(directory, upgrade=upgrade, platform=platform)
+    run(directory, upgrade=upgrade, platforms=platforms)
 
 
 @cogn.command()
@@ -52,9 +83,22 @@ def lock(directory: Path, *, upgrade: bool, platform: Platform | None) -> None:
     "--output",
     "-o",
     metavar="DEST",
-    help="`oci:DIRECTORY[:TAG]` or `oci-archive:FILE`.  [default: oci:.cogn/image in DIR]",
+    help="`oci:DIRECTORY[:TAG]`, `oci-archive:FILE` or `docker-archive:FILE[:NAME[:TAG]]`.  "
+    "[default: oci:.cogn/image in DIR]",
 )
 @click.option("--push", metavar="REF", help="Push to a registry: `host/repository:tag`.")
+@click.option(
+    "--blob-repo",
+    metavar="REPOSITORY",
+    help="Keep large layers in this repository of the registry, and mount them from there.",
+)
+@click.option("--load", is_flag=True, help="Load the image into docker or podman.")
+@click.option(
+    "--engine",
+    type=click.Choice(["docker", "podman"]),
+    help="Load it into this one.  [default: docker if its engine answers, else podman]",
+)
+@_platform_option("What to make images for, with an index of several", default="all of the lock")
 @click.option("--frozen", is_flag=True, help="Fail rather than record new layers in the lock.")
 @click.option(
     "--compression",
@@ -75,6 +119,10 @@ def assemble(
     *,
     output: str | None,
     push: str | None,
+    blob_repo: str | None,
+    load: bool,
+    engine: EngineName | None,
+    platforms: tuple[Platform, ...],
     frozen: bool,
     compression: Compression,
     jobs: int | None,
@@ -82,8 +130,42 @@ def assemble(
     """Write the image that `cogn.lock` describes; print its digest."""
     from cogn.cli.assemble import Options, run
 
-    options = Options(output=output, push=push, frozen=frozen, compression=compression, jobs=jobs)
+    options = Options(
+        output=output,
+        push=push,
+        blob_repo=blob_repo,
+        load=load or engine is not None,
+        engine=engine,
+        platforms=platforms,
+        frozen=frozen,
+        compression=compression,
+        jobs=jobs,
+    )
     click.echo(run(directory, options))
+
+
+@cogn.command()
+@click.argument("host")
+@click.option("--username", "-u", metavar="NAME", help="Asked for when it is not given.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
+def login(host: str, *, username: str | None, password_stdin: bool) -> None:
+    """Keep the password for the registry HOST, once it was found to be right.
+
+    It is kept where Docker and podman find it too. The username `<token>` says that the password
+    is an identity token.
+    """
+    from cogn.cli.login import login, read_password
+
+    login(host, username, read_password() if password_stdin else None)
+
+
+@cogn.command()
+@click.argument("host")
+def logout(host: str) -> None:
+    """Remove the password for the registry HOST."""
+    from cogn.cli.login import logout
+
+    logout(host)
 
 
 @cogn.group()

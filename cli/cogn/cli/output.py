@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-__all__ = ["PlainReporter", "TerminalReporter", "make_reporter", "say", "show_error"]
+__all__ = [
+    "PlainReporter",
+    "TerminalReporter",
+    "each_platform",
+    "make_reporter",
+    "say",
+    "show_error",
+]
 
 
 _WORTH_A_LINE = 1_000_000
@@ -29,6 +36,13 @@ _WORTH_A_LINE = 1_000_000
 def say(message: str) -> None:
     """Write a line to stderr."""
     click.echo(message, err=True, color=None if _has_color() else False)
+
+
+def each_platform(texts: Sequence[tuple[str, str]]) -> str:
+    """Return the only text of these pairs, or all of them after their platforms."""
+    if len(texts) == 1:
+        return texts[0][1]
+    return "; ".join(f"{platform}: {text}" for platform, text in texts)
 
 
 def show_error(error: CognError) -> None:

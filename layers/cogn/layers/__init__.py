@@ -11,12 +11,15 @@ from cogn.layers.errors import (
     StaleLockError,
     WheelError,
 )
+from cogn.layers.home import SharedHome
 from cogn.layers.image import Image
 from cogn.layers.inputs import LockedInputs
 from cogn.layers.layer import Compression, Layer
 from cogn.layers.layout import OciArchive, OciLayout
 from cogn.layers.notes import LayerNotes
-from cogn.layers.publish import RegistryDestination, publish
+from cogn.layers.places import Places
+from cogn.layers.publish import Publication, publish
+from cogn.layers.registry import RegistryDestination
 
 __all__ = [
     "Assembled",
@@ -33,8 +36,11 @@ __all__ = [
     "Model",
     "OciArchive",
     "OciLayout",
+    "Places",
+    "Publication",
     "RegistryDestination",
     "SealError",
+    "SharedHome",
     "SourceError",
     "StaleLockError",
     "WheelError",

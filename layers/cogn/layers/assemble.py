@@ -1,4 +1,4 @@
-"""From a lock and a source tree to an image: plan, build what is unknown, describe."""
+"""From a lock and a source tree to images: plan, build what is unknown, describe."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import Any
 
 import msgspec
 
-from cogn.layers.build import Builder, seals_of
+from cogn.layers.build import Builder, Offer, nobody
 from cogn.layers.dockerignore import FILE_NAME
+from cogn.layers.entry import Entry
 from cogn.layers.errors import SourceError
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
 from cogn.layers.plan import MOST_LAYERS, SITE, plan
-from cogn.layers.recipe import FilesRecipe, Recipe
+from cogn.layers.recipe import Recipe
+from cogn.layers.seals import require_sealed, seals_of
 from cogn.layers.source import SOURCE
-from cogn.layers.weights import source_recipes
-from cogn.lockfiles import Lock
+from cogn.layers.weights import read_source, source_recipes
+from cogn.lockfiles import Environment, Lock, Platform, Seal
 from cogn.store.tasks import later, task_group
 
 __all__ = ["Assembled", "Model", "assemble"]
@@ -53,69 +55,93 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
-    """An image, the names of its layers by digest, and the lock with their seals."""
+    """Images, the names of their layers by digest, and the lock with their seals."""
 
-    image: Image
+    images: tuple[Image, ...]
     names: Mapping[str, str]
     lock: Lock
 
 
-async def assemble(lock: Lock, model: Model, builder: Builder) -> Assembled:
-    """Return the image of `model` in the environment of `lock`.
+async def assemble(
+    lock: Lock,
+    platforms: Iterable[Platform],
+    model: Model,
+    builder: Builder,
+    *,
+    offer: Offer = nobody,
+    frozen: bool = False,
+) -> Assembled:
+    """Return the images of `model`, one for each of `platforms`, in the environments of `lock`.
 
-    Layers that are sealed or cached are not built. Raises the errors of building and of packing
-    the source.
+    Layers that are sealed or cached are not built; each layer is offered as soon as it is known.
+    Raises the errors of building and of packing the source, and `SealError` for a layer of the
+    environment that is not sealed although the lock is frozen.
     """
-    recipes = plan(lock)
+    plans = {platform: plan(lock, platform) for platform in platforms}
+    if frozen:
+        for platform, recipes in plans.items():
+            require_sealed(recipes, lock.environments[platform].seals, builder.compression)
+    every = [recipe for recipes in plans.values() for recipe in recipes]
 
-    async def of_source() -> list[tuple[str, Layer]]:
-        files = await source_recipes(
-            model.source,
-            architecture=lock.platform.partition("/")[2],
-            most=MOST_LAYERS - len(recipes),
-            cache=builder.cache,
-            reporter=builder.reporter,
-        )
-        _require_predictor(model, files)
-        return _named(files, await builder.layers(files))
+    async def of_source() -> dict[Platform, list[tuple[str, Layer]]]:
+        entries = await read_source(model.source, cache=builder.cache, reporter=builder.reporter)
+        _require_predictor(model, entries)
+        named = {}
+        for platform, recipes in plans.items():
+            files = source_recipes(
+                entries,
+                architecture=platform.partition("/")[2],
+                most=MOST_LAYERS - len(recipes),
+            )
+            named[platform] = _named(files, await builder.layers(files, offer))
+        return named
 
     async with task_group() as tasks:
-        environment = later(tasks, partial(builder.layers, recipes))
+        environments = later(tasks, partial(builder.layers, every, offer))
         source = later(tasks, of_source)
-    layers = environment.value
-    named = [*_named(recipes, layers), *source.value]
-    image = make_image(
-        named,
-        platform=lock.platform,
-        environment=_environment(lock, model),
-        labels=_labels(lock, model),
-        entrypoint=_ENTRYPOINT,
-        command=_COMMAND,
-        working_directory=f"/{SOURCE}",
-        port=_PORT,
-    )
-    return Assembled(
-        image=image,
-        names={layer.digest: name for name, layer in named},
-        lock=msgspec.structs.replace(lock, seals=seals_of(recipes, layers, lock.seals)),
-    )
+    made = dict(zip(every, environments.value, strict=True))
+    images: list[Image] = []
+    names: dict[str, str] = {}
+    seals: dict[Platform, tuple[Seal, ...]] = {}
+    for platform, recipes in plans.items():
+        layers = [made[recipe] for recipe in recipes]
+        named = [*_named(recipes, layers), *source.value[platform]]
+        images.append(_image(lock, platform, model, named))
+        names |= {layer.digest: name for name, layer in named}
+        seals[platform] = seals_of(recipes, layers, lock.environments[platform].seals)
+    return Assembled(images=tuple(images), names=names, lock=lock.sealed(seals))
 
 
 def _named(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> list[tuple[str, Layer]]:
     return [(recipe.name, layer) for recipe, layer in zip(recipes, layers, strict=True)]
 
 
-def _require_predictor(model: Model, files: Iterable[FilesRecipe]) -> None:
+def _require_predictor(model: Model, source: Iterable[Entry]) -> None:
     """Raise `SourceError` unless the file that holds the predictor goes into the image."""
     file = posixpath.normpath(model.reference.partition(":")[0])
-    if not any(entry.path == f"{SOURCE}/{file}" for each in files for entry in each.entries):
+    if not any(entry.path == f"{SOURCE}/{file}" for entry in source):
         raise SourceError(
             f"`{file}`, which has the predictor, does not go into the image",
             hint=f"see whether a line of `{FILE_NAME}` leaves it out",
         )
 
 
-def _environment(lock: Lock, model: Model) -> dict[str, str]:
+def _image(
+    lock: Lock, platform: Platform, model: Model, layers: Sequence[tuple[str, Layer]]
+) -> Image:
+    return make_image(
+        layers,
+        platform=platform,
+        environment=_environment(lock.environments[platform], model),
+        labels=_labels(lock, platform, model),
+        entrypoint=_ENTRYPOINT,
+        command=_COMMAND,
+        working_directory=f"/{SOURCE}",
+        port=_PORT,
+    )
+
+
+def _environment(locked: Environment, model: Model) -> dict[str, str]:
     environment = {
         "PATH": _PATH,
         "LANG": "C.UTF-8",
@@ -124,15 +150,16 @@ def _environment(lock: Lock, model: Model) -> dict[str, str]:
     }
     if model.gpu:
         environment |= _GPU_ENVIRONMENT
-        if lock.cuda is not None:
-            major = lock.cuda.version.partition(".")[0]
+        if locked.cuda is not None:
+            major = locked.cuda.version.partition(".")[0]
             environment["NVIDIA_REQUIRE_CUDA"] = f"cuda>={major}.0"
     return environment | dict(model.environment)
 
 
-def _labels(lock: Lock, model: Model) -> dict[str, str]:
-    # Without seals, which the first build adds: the image is the same before and after.
-    unsealed = msgspec.structs.replace(lock, seals=())
+def _labels(lock: Lock, platform: Platform, model: Model) -> dict[str, str]:
+    # Without seals, which the first build adds, and without the other platforms, which may come
+    # and go: the image is the same before and after.
+    unsealed = lock.only(platform).sealed({platform: ()})
     return {
         "run.cog.config": msgspec.json.encode(model.config, order="sorted").decode(),
         "run.cog.has_init": "true",

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar, get_args
+from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
+from anyio.abc import ByteReceiveStream
 
+from cogn.layers.destination import LayerBlob
 from cogn.layers.entry import Entry
 from cogn.layers.errors import ChangedFileError, LayerError, SealError
 from cogn.layers.facts import debian_facts
 from cogn.layers.fingerprint import FingerprintMemo
 from cogn.layers.layer import Compression, Layer, write
 from cogn.layers.notes import LayerNotes
+from cogn.layers.pipe import Writer, piped
 from cogn.layers.recipe import BytecodeRecipe, FilesRecipe, Recipe, WheelsRecipe, digest_of
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
+from cogn.store.registry import blob_of_file
 from cogn.store.tasks import task_group
 
-__all__ = ["Builder", "Inputs", "seals_of"]
+__all__ = ["Builder", "Inputs", "Offer", "nobody"]
 
 _Input = TypeVar("_Input", Deb, Wheel)
+_Contents = Callable[[Recipe], AbstractContextManager[Iterable[Entry]]]
+
+Offer = Callable[[str, Layer], None]
+"""Is told of a layer and its name as soon as it is known; must return at once."""
+
+
+def nobody(name: str, layer: Layer) -> None:
+    """Be the `Offer` that nobody takes."""
 
 
 class Inputs(Protocol):
@@ -63,104 +77,143 @@ class Builder:
             )
             for seal in seals
         }
-        self._compression = compression
+        self.compression = compression
         self.cache = cache
         self.reporter = reporter
         self._inputs = inputs
         self._notes = LayerNotes(cache)
         self._recipes: dict[str, Recipe] = {}
-        self._jobs = jobs or os.cpu_count() or 1
-        self._building = anyio.CapacityLimiter(self._jobs)
+        self.jobs = jobs or os.cpu_count() or 1
+        self._building = anyio.CapacityLimiter(self.jobs)
 
-    async def layers(self, recipes: Sequence[Recipe]) -> list[Layer]:
-        """Return the layers of `recipes`, building those that nobody knows yet."""
-        known = {self._digest(recipe): self._known(recipe) for recipe in recipes}
-        built = await self._build([r for r in recipes if known[self._digest(r)] is None])
+    async def layers(self, recipes: Sequence[Recipe], offer: Offer = nobody) -> list[Layer]:
+        """Return the layers of `recipes`, building those that nobody knows yet.
+
+        Each is offered with its name as soon as it is known.
+        """
+        # By digest, as the images for several platforms have layers in common.
+        by_digest = {self._digest(recipe): recipe for recipe in recipes}
+        known = {digest: self._known(digest) for digest in by_digest}
+
+        def found(recipe: Recipe, layer: Layer) -> None:
+            self._recipes[layer.digest] = recipe
+            offer(recipe.name, layer)
+
+        for digest, layer in known.items():
+            if layer is not None:
+                found(by_digest[digest], layer)
+        built = await self._build([by_digest[d] for d, layer in known.items() if not layer], found)
         if built:
             self._check_overlaps(recipes)
-        layers = []
-        for recipe in recipes:
-            layer = known[self._digest(recipe)] or built[self._digest(recipe)]
-            self._recipes[layer.digest] = recipe
-            layers.append(layer)
-        return layers
+        return [known[digest] or built[digest] for digest in map(self._digest, recipes)]
 
-    async def ensure(self, layers: Iterable[Layer]) -> None:
-        """Make the blobs of `layers` that the cache lacks, all in parallel.
+    def cached(self, name: str, layer: Layer) -> LayerBlob | None:
+        """Return the layer's blob, if it is in the cache; its stream tells when it is damaged."""
+        path = self.cache.find(_hex(layer.digest))
+        if path is None:
+            return None
+        stored = blob_of_file(path, layer.digest, layer.size, name)
 
-        Raises `SealError` for one that does not come out as it was sealed, and `LayerError` for
-        one that does not come out as it did before.
-        """
-        missing = {
-            layer.digest: self._recipes[layer.digest]
-            for layer in layers
-            if layer.digest in self._recipes and not self.cache.find(_hex(layer.digest))
-        }
-        await self._build(list(missing.values()))
+        async def file() -> Path:
+            return path
 
-    async def remake(self, layer: Layer) -> None:
-        """Make the blob of `layer` again, in place of one that is damaged."""
+        return _layer_blob(name, layer, stored.open, file)
+
+    def discard(self, layer: Layer) -> None:
+        """Remove the layer's blob from the cache, where it turned out to be damaged."""
         self.cache.discard(_hex(layer.digest))
-        await self.ensure([layer])
 
-    def blob(self, layer: Layer) -> Path:
-        """Return the file with the compressed bytes of a layer that is in the cache."""
-        return self.cache.path(_hex(layer.digest))
+    @asynccontextmanager
+    async def making(self, layers: Sequence[Layer]) -> AsyncIterator[list[LayerBlob]]:
+        """Give the blobs of `layers`, each made when somebody asks for it, within the block.
+
+        A stream passes on the bytes as they are made and keeps none. Both it and the file raise
+        `SealError` when these are not what was sealed, `LayerError` when they are not what came
+        out before.
+        """
+        recipes = {layer.digest: self._recipes[layer.digest] for layer in layers}
+        async with self._opened(list(recipes.values())) as contents, task_group() as tasks:
+
+            def blob(layer: Layer) -> LayerBlob:
+                recipe = recipes[layer.digest]
+
+                async def stream() -> ByteReceiveStream:
+                    write = partial(self._write_verified, recipe, contents)
+                    return piped(write, tasks, self._building)
+
+                async def file() -> Path:
+                    await self._make(recipe, contents)
+                    return self.cache.path(_hex(layer.digest))
+
+                return _layer_blob(recipe.name, layer, stream, file)
+
+            yield [blob(layer) for layer in layers]
 
     def _digest(self, recipe: Recipe) -> str:
-        return digest_of(recipe, self._compression)
+        return digest_of(recipe, self.compression)
 
-    def _known(self, recipe: Recipe) -> Layer | None:
-        digest = self._digest(recipe)
+    def _known(self, digest: str) -> Layer | None:
         return self._sealed.get(digest) or self._notes.find(digest)
 
-    async def _build(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
-        own = [recipe for recipe in recipes if isinstance(recipe, FilesRecipe)]
-        fetched = [recipe for recipe in recipes if not isinstance(recipe, FilesRecipe)]
-        built = await self._build_each({each: nullcontext(each.entries) for each in own})
-        return built | await self._build_fetched(fetched) if fetched else built
+    async def _build(
+        self, recipes: Sequence[Recipe], built: Callable[[Recipe, Layer], None]
+    ) -> dict[str, Layer]:
+        layers: dict[str, Layer] = {}
 
-    async def _build_fetched(self, recipes: Sequence[Recipe]) -> dict[str, Layer]:
-        """Build what is not made of the project's own files."""
+        async def build(recipe: Recipe) -> None:
+            layers[self._digest(recipe)] = layer = await self._make(recipe, contents)
+            built(recipe, layer)
+
+        if recipes:
+            async with self._opened(recipes) as contents, task_group() as tasks:
+                for recipe in recipes:
+                    tasks.start_soon(build, recipe)
+        return layers
+
+    @asynccontextmanager
+    async def _opened(self, recipes: Sequence[Recipe]) -> AsyncIterator[_Contents]:
+        """Give what opens the contents of each recipe, once their inputs are here."""
+        fetched = [recipe for recipe in recipes if not isinstance(recipe, FilesRecipe)]
+        if not fetched:
+            yield _own_contents
+            return
         from cogn.layers.bytecode import open_bytecode  # late: often there is nothing to fetch
         from cogn.layers.contents import contents
 
-        debs = _unique(deb for recipe in recipes for deb in _debs(recipe))
-        wheels = _unique(wheel for recipe in recipes for wheel in _wheels(recipe))
+        debs = _unique(deb for recipe in fetched for deb in _debs(recipe))
+        wheels = _unique(wheel for recipe in fetched for wheel in _wheels(recipe))
         await self._check_inputs([*debs, *wheels])
         files = await self._inputs.fetch(debs, wheels)
-        with open_bytecode(files, self.cache, self._jobs) as bytecode:
-            return await self._build_each(
-                {each: contents(each, files, bytecode, self.cache) for each in recipes}
-            )
+        with open_bytecode(files, self.cache, self.jobs) as bytecode:
 
-    async def _build_each(
-        self, contents: Mapping[Recipe, AbstractContextManager[Iterable[Entry]]]
-    ) -> dict[str, Layer]:
-        built: dict[str, Layer] = {}
+            def opened(recipe: Recipe) -> AbstractContextManager[Iterable[Entry]]:
+                if isinstance(recipe, FilesRecipe):
+                    return _own_contents(recipe)
+                return contents(recipe, files, bytecode, self.cache)
 
-        async def build(recipe: Recipe) -> None:
-            digest = self._digest(recipe)
-            waiting = self.reporter.task("Waiting for another cogn to build", recipe.name)
-            async with self.cache.lock(_hex(digest), waiting):
-                layer = self._notes.find(digest)
-                if layer is None or not self.cache.find(_hex(layer.digest)):
-                    layer = await self._threaded(recipe.name, contents[recipe], recipe.architecture)
-                self._verify(recipe, layer)
-                self._notes.keep(digest, layer)
-            built[digest] = layer
+            yield opened
 
-        async with task_group() as tasks:
-            for recipe in contents:
-                tasks.start_soon(build, recipe)
-        return built
+    async def _make(self, recipe: Recipe, contents: _Contents) -> Layer:
+        """Return the layer of a recipe, whose blob is in the cache afterwards."""
+        digest = self._digest(recipe)
+        waiting = self.reporter.task("Waiting for another cogn to build", recipe.name)
+        async with self.cache.lock(_hex(digest), waiting):
+            layer = self._notes.find(digest)
+            if layer is None or not self.cache.find(_hex(layer.digest)):
+                layer = await anyio.to_thread.run_sync(
+                    self._write_cached, recipe, contents, limiter=self._building
+                )
+            self._verify(recipe, layer)
+            self._notes.keep(digest, layer)
+        return layer
 
     def _check_overlaps(self, recipes: Iterable[Recipe]) -> None:
-        by_prefix: dict[str, list[Wheel]] = {}
+        together: dict[tuple[str, str], list[Wheel]] = {}
         for recipe in recipes:
             if isinstance(recipe, WheelsRecipe):
-                by_prefix.setdefault(recipe.prefix, []).extend(recipe.wheels)
-        for wheels in by_prefix.values():
+                place = recipe.architecture, recipe.prefix
+                together.setdefault(place, []).extend(recipe.wheels)
+        for wheels in together.values():
             from cogn.layers.overlap import check_overlaps
 
             check_overlaps(wheels, self.cache)
@@ -189,59 +242,79 @@ class Builder:
                 hint="run again to take the new one",
             )
 
-    async def _threaded(
-        self, name: str, entries: AbstractContextManager[Iterable[Entry]], architecture: str
-    ) -> Layer:
-        def run() -> Layer:
-            with (
-                self.reporter.task("Building", name) as task,
-                self.cache.blob(what=name) as blob,
-                entries as given,
-            ):
+    def _write_cached(self, recipe: Recipe, contents: _Contents) -> Layer:
+        with (
+            self.reporter.task("Building", recipe.name) as task,
+            self.cache.blob(what=recipe.name) as blob,
+        ):
 
-                def out(data: bytes) -> None:
-                    blob.write(data)
-                    task.advance(len(data))
+            def out(data: bytes) -> None:
+                blob.write(data)
+                task.advance(len(data))
 
-                diff_id = write(given, debian_facts(architecture), out, self._compression)
-            return Layer(
-                diff_id=diff_id,
-                digest=f"sha256:{blob.sha256}",
-                size=blob.size,
-                compression=self._compression,
-            )
+            diff_id = self._write(recipe, contents, out)
+        return Layer(
+            diff_id=diff_id,
+            digest=f"sha256:{blob.sha256}",
+            size=blob.size,
+            compression=self.compression,
+        )
 
+    def _write_verified(self, recipe: Recipe, contents: _Contents, out: Writer) -> None:
+        """Write the layer of a recipe and raise an error when it is not what it has to be."""
+        digest, size = hashlib.sha256(), 0
+
+        def counted(data: bytes) -> None:
+            nonlocal size
+            digest.update(data)
+            size += len(data)
+            out(data)
+
+        diff_id = self._write(recipe, contents, counted)
+        layer = Layer(
+            diff_id=diff_id,
+            digest=f"sha256:{digest.hexdigest()}",
+            size=size,
+            compression=self.compression,
+        )
+        self._verify(recipe, layer)
+
+    def _write(self, recipe: Recipe, contents: _Contents, out: Writer) -> str:
+        """Write the layer of a recipe; return its diff ID."""
         try:
-            return await anyio.to_thread.run_sync(run, limiter=self._building)
+            with contents(recipe) as entries:
+                return write(entries, debian_facts(recipe.architecture), out, self.compression)
         except ChangedFileError:
             FingerprintMemo.forget_all(self.cache)
             raise
 
 
-def seals_of(
-    recipes: Sequence[Recipe], layers: Sequence[Layer], before: Iterable[Seal]
-) -> tuple[Seal, ...]:
-    """Return the seals that the lock keeps for these layers, in the order of the image.
+def _own_contents(recipe: Recipe) -> AbstractContextManager[Iterable[Entry]]:
+    assert isinstance(recipe, FilesRecipe)
+    return nullcontext(recipe.entries)
 
-    Of the seals `before`, those stay that the same recipes have in another compression.
-    """
-    now = tuple(
-        Seal(
-            layer=recipe.name,
-            recipe=digest_of(recipe, layer.compression),
-            diff_id=layer.diff_id,
-            digest=layer.digest,
-            size=layer.size,
-        )
-        for recipe, layer in zip(recipes, layers, strict=True)
+
+def _layer_blob(
+    name: str,
+    layer: Layer,
+    stream: Callable[[], Awaitable[ByteReceiveStream]],
+    file: Callable[[], Awaitable[Path]],
+) -> LayerBlob:
+    return LayerBlob(
+        digest=layer.digest, size=layer.size, name=name, open=stream, layer=layer, file=file
     )
-    sealed = {seal.recipe for seal in now}
-    valid = {digest_of(recipe, other) for recipe in recipes for other in get_args(Compression)}
-    return now + tuple(s for s in before if s.recipe in valid and s.recipe not in sealed)
 
 
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:
-    return () if isinstance(recipe, WheelsRecipe | FilesRecipe) else recipe.debs
+    match recipe:
+        case WheelsRecipe() | FilesRecipe():
+            return ()
+        case BytecodeRecipe():
+            from cogn.layers.bytecode import needed_debs  # late, as above
+
+            return needed_debs(recipe)
+        case _:
+            return recipe.debs
 
 
 def _wheels(recipe: Recipe) -> tuple[Wheel, ...]:

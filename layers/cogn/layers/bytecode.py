@@ -30,11 +30,15 @@ from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb
 from cogn.store import Cache
 
-__all__ = ["Bytecode", "open_bytecode"]
+__all__ = ["Bytecode", "needed_debs", "open_bytecode"]
 
 _NOTES = "bytecode"
 _LONGEST_NAME = 255
 """Of a file, in bytes: what Linux's file systems take."""
+
+
+_Packages = tuple[str, tuple[Deb, ...]]
+"""The architecture of an interpreter and the packages that it is in."""
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -58,7 +62,7 @@ class Bytecode:
         self._stack = stack
         self._jobs = jobs
         self._starting = threading.Lock()
-        self._compilers: dict[tuple[Deb, ...], Compiler] = {}
+        self._compilers: dict[tuple[str, _Packages | None], Compiler] = {}
 
     def entries(self, recipe: BytecodeRecipe) -> list[Entry]:
         """Return the .pyc files of a layer, compiling what was not compiled before.
@@ -113,28 +117,29 @@ class Bytecode:
                 entries = installed(WheelFile(self._files[wheel.sha256], wheel.file), recipe.prefix)
             else:
                 facts = debian_facts(recipe.architecture)
-                unpacked = unpacked_debs(self._packages(recipe), facts, Path(scratch))
+                unpacked = unpacked_debs(self._with_files(recipe.debs), facts, Path(scratch))
                 entries = stack.enter_context(unpacked)
             yield sorted(entries, key=lambda entry: entry.path)
 
     def _compiler(self, recipe: BytecodeRecipe) -> Compiler:
+        key = recipe.python, _runnable(recipe)
         with self._starting:
-            if recipe.debs not in self._compilers:
-                self._compilers[recipe.debs] = self._start(recipe)
-            return self._compilers[recipe.debs]
+            if key not in self._compilers:
+                self._compilers[key] = self._start(*key)
+            return self._compilers[key]
 
-    def _start(self, recipe: BytecodeRecipe) -> Compiler:
-        if can_run(recipe.architecture):
-            scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogn-")))
-            facts = debian_facts(recipe.architecture)
-            packages = self._packages(recipe)
-            interpreter = unpacked_interpreter(recipe.python, packages, facts, scratch)
+    def _start(self, version: str, packages: _Packages | None) -> Compiler:
+        if packages is None:
+            interpreter = interpreter_from_uv(version)
         else:
-            interpreter = interpreter_from_uv(recipe.python)
+            architecture, debs = packages
+            facts = debian_facts(architecture)
+            scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogn-")))
+            interpreter = unpacked_interpreter(version, self._with_files(debs), facts, scratch)
         return self._stack.enter_context(running_compiler(interpreter, self._jobs))
 
-    def _packages(self, recipe: BytecodeRecipe) -> Sequence[tuple[Deb, Path]]:
-        return [(deb, self._files[deb.sha256]) for deb in recipe.debs]
+    def _with_files(self, debs: Sequence[Deb]) -> Sequence[tuple[Deb, Path]]:
+        return [(deb, self._files[deb.sha256]) for deb in debs]
 
 
 @contextmanager
@@ -145,6 +150,18 @@ def open_bytecode(files: Mapping[str, Path], cache: Cache, jobs: int) -> Iterato
     """
     with ExitStack() as stack:
         yield Bytecode(files, cache, stack, jobs)
+
+
+def needed_debs(recipe: BytecodeRecipe) -> tuple[Deb, ...]:
+    """Return the packages that the recipe is made with on this machine."""
+    packages = _runnable(recipe)
+    return recipe.debs if packages is None else tuple(dict.fromkeys(recipe.debs + packages[1]))
+
+
+def _runnable(recipe: BytecodeRecipe) -> _Packages | None:
+    """Return the interpreter for a recipe that this machine runs, if there is one."""
+    candidates: tuple[_Packages, ...] = ((recipe.architecture, recipe.debs), *recipe.equivalents)
+    return next((each for each in candidates if can_run(each[0])), None)
 
 
 def _place(source: Entry, recipe: BytecodeRecipe) -> str | None:

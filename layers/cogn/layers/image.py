@@ -1,20 +1,32 @@
-"""The image: its configuration and manifest (OCI image specification 1.1, config.md, manifest.md).
+"""Images: configuration, manifest and, for several platforms, the index of their manifests.
 
-Both are written as canonical JSON, so that the same content always has the same digest.
+They follow the OCI image specification 1.1 (config.md, manifest.md, image-index.md) and are written
+as canonical JSON, so that the same content always has the same digest.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from cogn.layers.layer import Layer
 
-__all__ = ["CONFIG_MEDIA_TYPE", "MANIFEST_MEDIA_TYPE", "Document", "Image", "make_image"]
+__all__ = [
+    "CONFIG_MEDIA_TYPE",
+    "INDEX_MEDIA_TYPE",
+    "MANIFEST_MEDIA_TYPE",
+    "Document",
+    "Image",
+    "index_of",
+    "make_image",
+    "make_index",
+    "manifests_of",
+]
 
+INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_MEDIA_TYPE = "application/vnd.oci.image.config.v1+json"
 
@@ -52,6 +64,17 @@ class Image:
     def digest(self) -> str:
         """Return the digest of the manifest, which names the image."""
         return self.manifest.digest
+
+    @property
+    def descriptor(self) -> dict[str, object]:
+        """Return the OCI descriptor of the manifest, with the platform.
+
+        arm64 has no variant here, as BuildKit writes it: v8 is its only one, the specification
+        makes it optional, and readers take both for the same.
+        """
+        system, _, architecture = self.platform.partition("/")
+        platform = {"architecture": architecture, "os": system}
+        return self.manifest.descriptor | {"platform": platform}
 
 
 def make_image(
@@ -110,6 +133,30 @@ def make_image(
         layers=tuple(made for _, made in layers),
         platform=platform,
     )
+
+
+def manifests_of(images: Sequence[Image]) -> tuple[Document, ...]:
+    """Return the manifests of `images`; the last document names all: for several, their index.
+
+    This is also the order to send them in, as each one may name only what is there already.
+    """
+    manifests = tuple(image.manifest for image in images)
+    return manifests if len(images) == 1 else (*manifests, make_index(images))
+
+
+def make_index(images: Iterable[Image]) -> Document:
+    """Return the image index of one image for each platform, sorted by platform."""
+    return index_of(image.descriptor for image in sorted(images, key=lambda each: each.platform))
+
+
+def index_of(descriptors: Iterable[Mapping[str, object]]) -> Document:
+    """Return an image index with these descriptors."""
+    index = {
+        "schemaVersion": 2,
+        "mediaType": INDEX_MEDIA_TYPE,
+        "manifests": list(descriptors),
+    }
+    return Document(INDEX_MEDIA_TYPE, _json(index))
 
 
 def _json(value: object) -> bytes:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from cogn.layers.errors import StaleLockError
-from cogn.lockfiles import Deb, Lock, Wheel
+from cogn.lockfiles import Deb, Environment, Lock, Platform, Wheel
 from cogn.store.http import Fetcher
 from cogn.store.runtime import runtime_wheel
 from cogn.store.tasks import later, task_group
@@ -32,38 +32,44 @@ class LockedInputs:
 
     async def fetch(self, debs: Sequence[Deb], wheels: Sequence[Wheel]) -> Mapping[str, Path]:
         """Return the files by SHA-256; raises `StoreError` for one that is nowhere."""
-        async with task_group() as tasks:
-            deb_files = later(tasks, partial(self._debs, debs))
-            wheel_files = later(tasks, partial(self._wheels, wheels))
-        return {
-            **{deb.sha256: file for deb, file in zip(debs, deb_files.value, strict=True)},
-            **{wheel.sha256: file for wheel, file in zip(wheels, wheel_files.value, strict=True)},
-        }
+        files: dict[str, Path] = {}
+        # Platforms may have been locked on different days, from other snapshots of the archives.
+        for platform, environment in self._lock.environments.items():
+            async with task_group() as tasks:
+                deb_files = later(tasks, partial(self._debs, debs, environment))
+                wheel_files = later(tasks, partial(self._wheels, wheels, environment, platform))
+            files |= deb_files.value | wheel_files.value
+        return files
 
-    async def _debs(self, debs: Sequence[Deb]) -> Sequence[Path]:
-        if not debs:
-            return ()
+    async def _debs(self, debs: Sequence[Deb], environment: Environment) -> dict[str, Path]:
+        """Return the files of those packages that are the environment's."""
+        own = [deb for deb in debs if deb in environment.debs]
+        if not own:
+            return {}
         # Late, as below: what is built or sealed already needs no archive and no uv.
         from cogn.store.debian import Mirrors, fetch_debs
 
         mirrors = Mirrors.find(self._mirrors)
-        archives = self._lock.base.archives
-        return await fetch_debs(debs, archives, fetcher=self._fetcher, mirrors=mirrors)
+        archives = environment.base.archives
+        paths = await fetch_debs(own, archives, fetcher=self._fetcher, mirrors=mirrors)
+        return {deb.sha256: path for deb, path in zip(own, paths, strict=True)}
 
-    async def _wheels(self, wheels: Sequence[Wheel]) -> Sequence[Path]:
-        if not wheels:
-            return ()
+    async def _wheels(
+        self, wheels: Sequence[Wheel], environment: Environment, platform: Platform
+    ) -> dict[str, Path]:
+        """Return the files of those wheels that are the environment's."""
+        own = [wheel for wheel in wheels if wheel in (*environment.wheels, *environment.server)]
+        if not own:
+            return {}
         from cogn.store.uv import Target, Uv
         from cogn.store.wheels import fetch_wheels
 
-        self._add_runtime(wheels)
-        python = self._lock.python.version.rpartition(".")[0]
-        return await fetch_wheels(
-            wheels,
-            target=Target(python, self._lock.platform),
-            uv=Uv(self._directory),
-            fetcher=self._fetcher,
+        self._add_runtime(own)
+        python = environment.python.version.rpartition(".")[0]
+        paths = await fetch_wheels(
+            own, target=Target(python, platform), uv=Uv(self._directory), fetcher=self._fetcher
         )
+        return {wheel.sha256: path for wheel, path in zip(own, paths, strict=True)}
 
     def _add_runtime(self, wheels: Sequence[Wheel]) -> None:
         """Put the runtime's wheel, which is on no index, where the others are looked for."""

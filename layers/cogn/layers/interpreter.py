@@ -3,8 +3,9 @@
 The magic number of bytecode is fixed for a minor version, what the compiler writes is not: 3.13.0
 and 3.13.5 give other bytes for half of all files. So the version must be the locked one to its last
 part. On Linux and the image's own architecture it is the image's interpreter itself, unpacked from
-the locked packages and started with their C library: the same program on every such machine.
-Elsewhere it is the CPython of that version from uv.
+the locked packages and started with their C library: the same program on every such machine. For
+an image of another architecture the locked interpreter of this machine's does as well, as bytecode
+names no architecture. Elsewhere it is the CPython of that version from uv.
 
 Only the compiler of that interpreter is used: it reads sources and runs nothing of them.
 """
@@ -62,7 +63,8 @@ def interpreter_from_uv(version: str) -> Interpreter:
     except UvError as error:
         raise BytecodeError(
             f"no CPython {version} can be had to compile bytecode with: {error.message}",
-            hint=f"make `uv python install {version}` work, or {WITHOUT}",
+            hint=f"make `uv python install {version}` work, lock a platform that this machine runs "
+            f"too, or {WITHOUT}",
         ) from error
     # Windows starts no program without its own variables.
     system = {key: value for key, value in os.environ.items() if key.upper() == "SYSTEMROOT"}

@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,15 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 
+from cogn.layers.destination import LayerBlob
 from cogn.layers.entry import MTIME
 from cogn.layers.errors import LayerError
-from cogn.layers.image import Document, Image
-from cogn.layers.layer import Layer
+from cogn.layers.image import Document, Image, index_of, make_index, manifests_of
 from cogn.store import replace_file, replacing
 from cogn.store.intact import is_intact
 
 __all__ = ["OciArchive", "OciLayout"]
 
-_INDEX_MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
 _LAYOUT_FILE = "oci-layout"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _REF_NAME = "org.opencontainers.image.ref.name"
@@ -53,9 +52,9 @@ class OciLayout:
         path = self._blob(digest)
         return await anyio.to_thread.run_sync(is_intact, path, digest.removeprefix("sha256:"))
 
-    async def put_layer(self, layer: Layer, name: str, file: Path) -> None:
+    async def put_layer(self, blob: LayerBlob) -> None:
         """Link the layer's blob into the layout, or copy it when links cannot be."""
-        await anyio.to_thread.run_sync(_place, file, self._blob(layer.digest))
+        await anyio.to_thread.run_sync(_place, await blob.file(), self._blob(blob.digest))
 
     async def put_document(self, document: Document) -> None:
         """Write a small blob."""
@@ -63,12 +62,14 @@ class OciLayout:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, document.data)
 
-    async def finish(self, image: Image) -> None:
-        """Write the manifest and name it in the index."""
-        await self.put_document(image.manifest)
+    async def finish(self, images: Sequence[Image]) -> frozenset[str]:
+        """Write the manifests and name the image, or the index of several, in ``index.json``."""
+        for document in manifests_of(images):
+            await self.put_document(document)
         replace_file(self._path / _LAYOUT_FILE, _LAYOUT)
-        manifests = [*self._manifests, _described(image, self._tag)]
-        replace_file(self._path / "index.json", _index(manifests))
+        index = index_of([*self._manifests, _described(images, self._tag)])
+        replace_file(self._path / "index.json", index.data)
+        return frozenset()
 
     def _blob(self, digest: str) -> Path:
         return self._path.joinpath("blobs", *digest.split(":"))
@@ -94,7 +95,7 @@ class OciArchive:
     """An OCI layout in one tar file, written when the image is complete."""
 
     def __init__(self, file: Path, name: str) -> None:
-        """Write to `file`; `podman load` and `docker load` call the image `name`."""
+        """Write to `file`; `podman load` calls the image `name`. Docker wants a Docker archive."""
         self._file = file
         self._name = name
         self._layers: dict[str, Path] = {}
@@ -104,18 +105,21 @@ class OciArchive:
         """Tell whether the blob was put already."""
         return digest in self._layers or digest in self._documents
 
-    async def put_layer(self, layer: Layer, name: str, file: Path) -> None:
+    async def put_layer(self, blob: LayerBlob) -> None:
         """Remember the layer's blob for `finish`."""
-        self._layers[layer.digest] = file
+        self._layers[blob.digest] = await blob.file()
 
     async def put_document(self, document: Document) -> None:
         """Remember a small blob for `finish`."""
         self._documents[document.digest] = document.data
 
-    async def finish(self, image: Image) -> None:
+    async def finish(self, images: Sequence[Image]) -> frozenset[str]:
         """Write the tar file, in place of an earlier one, in one step."""
-        await self.put_document(image.manifest)
-        await anyio.to_thread.run_sync(self._write, _index([_described(image, self._name)]))
+        for document in manifests_of(images):
+            await self.put_document(document)
+        index = index_of([_described(images, self._name)])
+        await anyio.to_thread.run_sync(self._write, index.data)
+        return frozenset()
 
     def _write(self, index: bytes) -> None:
         small = {_LAYOUT_FILE: _LAYOUT, "index.json": index} | {
@@ -156,19 +160,10 @@ def _place(source: Path, target: Path) -> None:
             temporary.unlink()
 
 
-def _described(image: Image, tag: str) -> dict[str, Any]:
-    system, _, architecture = image.platform.partition("/")
-    return image.manifest.descriptor | {
-        "annotations": {_REF_NAME: tag},
-        "platform": {"architecture": architecture, "os": system},
-    }
-
-
-def _index(manifests: list[dict[str, Any]]) -> bytes:
-    return msgspec.json.encode(
-        {"schemaVersion": 2, "mediaType": _INDEX_MEDIA_TYPE, "manifests": manifests},
-        order="sorted",
-    )
+def _described(images: Sequence[Image], name: str) -> dict[str, object]:
+    """Return the descriptor of an image, or of the index of several, under a name."""
+    described = images[0].descriptor if len(images) == 1 else make_index(images).descriptor
+    return described | {"annotations": {_REF_NAME: name}}
 
 
 def _tar_name(digest: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from packaging.utils import parse_wheel_filename
 
 from cogn.layers.recipe import (
@@ -11,7 +13,7 @@ from cogn.layers.recipe import (
     Recipe,
     WheelsRecipe,
 )
-from cogn.lockfiles import Deb, Lock, Wheel
+from cogn.lockfiles import Deb, Environment, Lock, Platform, Wheel
 
 __all__ = ["MOST_LAYERS", "SERVER", "SITE", "interpreter_packages", "plan"]
 
@@ -32,24 +34,27 @@ _MOST_LARGE = 70  # with the other layers, this leaves room for weights
 _MOST_LARGE_BYTECODE = 10
 
 
-def plan(lock: Lock) -> tuple[Recipe, ...]:
-    """Return the recipes of the environment that `lock` describes; the source comes on top."""
-    architecture = lock.platform.partition("/")[2]
-    minor = lock.python.version.rpartition(".")[0]
-    large, small = _by_size(lock.wheels)
+def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
+    """Return the recipes of what `lock` describes for a platform; the source comes on top."""
+    environment = lock.environments[platform]
+    base, python = environment.base, environment.python
+    architecture = platform.partition("/")[2]
+    minor = python.version.rpartition(".")[0]
+    large, small = _by_size(environment.wheels)
+    bytecode = partial(_bytecode, lock, platform)
     recipes: list[Recipe] = [
-        PackagesRecipe(name="base", architecture=architecture, is_base=True, debs=lock.base.debs),
+        PackagesRecipe(name="base", architecture=architecture, is_base=True, debs=base.debs),
         PackagesRecipe(
-            name=f"python {lock.python.version}",
+            name=f"python {python.version}",
             architecture=architecture,
             is_base=False,
-            debs=lock.python.debs,
+            debs=python.debs,
         ),
         WheelsRecipe(
             name="server",
             architecture=architecture,
             prefix=SERVER,
-            wheels=lock.server,
+            wheels=environment.server,
             # Of all that serves, the model's environment gets `cog` alone.
             links=((f"{SITE}/cog", "../server/cog"),),
         ),
@@ -57,8 +62,8 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
     if lock.bytecode:
         library = _STANDARD_LIBRARY.format(minor=minor)
         recipes += [
-            _bytecode(lock, f"python {lock.python.version}", library, ()),
-            _bytecode(lock, "server", SERVER, lock.server),
+            bytecode(f"python {python.version}", library, ()),
+            bytecode("server", SERVER, environment.server),
         ]
     recipes += [
         WheelsRecipe(
@@ -75,14 +80,14 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
         )
     if lock.bytecode:
         apart = [wheel for wheel in large if _has_modules(wheel)][:_MOST_LARGE_BYTECODE]
-        recipes += [_bytecode(lock, f"{w.name} {w.version}", SITE, (w,)) for w in apart]
+        recipes += [bytecode(f"{w.name} {w.version}", SITE, (w,)) for w in apart]
         if rest := tuple(wheel for wheel in (*large, *small) if wheel not in apart):
-            recipes.append(_bytecode(lock, "wheels", SITE, rest))
+            recipes.append(bytecode("wheels", SITE, rest))
     recipes.append(
         FixupRecipe(
             name="system files",
             architecture=architecture,
-            debs=lock.debs,
+            debs=environment.debs,
             path_file=_PATH_FILE.format(minor=minor),
             site=SITE,
         )
@@ -90,23 +95,32 @@ def plan(lock: Lock) -> tuple[Recipe, ...]:
     return tuple(recipes)
 
 
-def interpreter_packages(lock: Lock) -> tuple[Deb, ...]:
+def interpreter_packages(environment: Environment) -> tuple[Deb, ...]:
     """Return the packages that make up an interpreter which can compile, and no more."""
-    minor = lock.python.version.rpartition(".")[0]
+    minor = environment.python.version.rpartition(".")[0]
     own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
     names = (*own, "libc6", "libexpat1", "zlib1g")
-    return tuple(deb for deb in lock.debs if deb.name in names)
+    return tuple(deb for deb in environment.debs if deb.name in names)
 
 
-def _bytecode(lock: Lock, what: str, prefix: str, wheels: tuple[Wheel, ...]) -> BytecodeRecipe:
+def _bytecode(
+    lock: Lock, platform: Platform, what: str, prefix: str, wheels: tuple[Wheel, ...]
+) -> BytecodeRecipe:
     """Return the recipe of the bytecode of `wheels`, or without any of the standard library."""
+    environment = lock.environments[platform]
+    version = environment.python.version
     return BytecodeRecipe(
         name=f"bytecode of {what}",
-        architecture=lock.platform.partition("/")[2],
-        python=lock.python.version,
-        debs=interpreter_packages(lock),
+        architecture=platform.partition("/")[2],
+        python=version,
+        debs=interpreter_packages(environment),
         prefix=prefix,
         wheels=wheels,
+        equivalents=tuple(
+            (other.partition("/")[2], interpreter_packages(each))
+            for other, each in lock.environments.items()
+            if other != platform and each.python.version == version
+        ),
     )
 
 

@@ -1,78 +1,111 @@
-"""Publishing: an image goes to a place blob by blob, only what is missing, the manifest last."""
+"""Publishing: images go to a place blob by blob, only what is missing, the manifests last."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+
+import anyio
+from anyio.abc import TaskGroup
 
 from cogn.layers.build import Builder
-from cogn.layers.destination import Destination
+from cogn.layers.destination import Destination, LayerBlob
+from cogn.layers.errors import LayerError
 from cogn.layers.image import Document, Image
 from cogn.layers.layer import Layer
 from cogn.store import DamagedBlobError
-from cogn.store.registry import Repository
 from cogn.store.tasks import task_group
 
-__all__ = ["RegistryDestination", "publish"]
+__all__ = ["Publication", "publish"]
 
 
 async def publish(
-    image: Image, names: Mapping[str, str], builder: Builder, destination: Destination
+    images: Sequence[Image], names: Mapping[str, str], builder: Builder, destination: Destination
 ) -> None:
-    """Bring `image` to `destination`; blobs that are there already are neither made nor sent.
+    """Bring finished images to a destination; see `Publication` for images that are being made.
 
     `names` tells what each layer's digest is called in messages.
     """
-    missing: list[Layer] = []
-
-    async def look(layer: Layer) -> None:
-        if not await destination.has(layer.digest):
-            missing.append(layer)
-
     async with task_group() as tasks:
-        for layer in dict.fromkeys(image.layers):
-            tasks.start_soon(look, layer)
-    await builder.ensure(missing)
+        publication = Publication(destination, builder, tasks)
+        for layer in dict.fromkeys(layer for image in images for layer in image.layers):
+            publication.offer(names[layer.digest], layer)
+    await publication.finish(images)
 
-    async def put(layer: Layer) -> None:
-        name = names[layer.digest]
+
+class Publication:
+    """Images on their way to one destination.
+
+    A layer that is offered moves at once, in the task group, when it is missing there and its blob
+    is in the cache. What has to be made for the destination comes with `finish`.
+    """
+
+    def __init__(self, destination: Destination, builder: Builder, tasks: TaskGroup) -> None:
+        self._destination = destination
+        self._builder = builder
+        self._tasks = tasks
+        self._offered: dict[str, tuple[str, Layer]] = {}
+        self._late: list[Layer] = []
+
+    def offer(self, name: str, layer: Layer) -> None:
+        """Bring a layer to the destination that will be part of an image."""
+        if layer.digest not in self._offered:
+            self._offered[layer.digest] = name, layer
+            self._tasks.start_soon(self._bring, name, layer)
+
+    async def finish(self, images: Sequence[Image]) -> None:
+        """Bring what is still missing, then the documents; for when all that is offered is done.
+
+        Raises `SealError` for a layer that is made and not as it was sealed, and what the
+        destination raises.
+        """
+        await self._make(self._late)
+        await self._put_documents(image.config for image in images)
+        missing = await self._destination.finish(images)
+        if missing:
+            await self._put_again(missing, images)
+            if await self._destination.finish(images):
+                raise LayerError("the destination does not keep what it is sent")
+
+    async def _bring(self, name: str, layer: Layer) -> None:
+        if await self._destination.has(layer.digest):
+            return
+        await self._put(name, layer)
+
+    async def _put(self, name: str, layer: Layer) -> None:
+        blob = self._builder.cached(name, layer)
+        if blob is None:
+            self._late.append(layer)
+            return
         try:
-            await destination.put_layer(layer, name, builder.blob(layer))
+            await self._destination.put_layer(blob)
         except DamagedBlobError:
-            await builder.remake(layer)
-            await destination.put_layer(layer, name, builder.blob(layer))
+            self._builder.discard(layer)
+            self._late.append(layer)
 
-    async with task_group() as tasks:
-        for layer in missing:
-            tasks.start_soon(put, layer)
-        tasks.start_soon(_put_config, image.config, destination)
-    await destination.finish(image)
+    async def _make(self, layers: Sequence[Layer]) -> None:
+        if not layers:
+            return
+        limiter = anyio.CapacityLimiter(self._builder.jobs)
 
+        async def put(blob: LayerBlob) -> None:
+            async with limiter:  # none waits for its first byte on an open connection
+                await self._destination.put_layer(blob)
 
-async def _put_config(config: Document, destination: Destination) -> None:
-    if not await destination.has(config.digest):
-        await destination.put_document(config)
+        async with self._builder.making(layers) as blobs, task_group() as tasks:
+            for blob in blobs:
+                tasks.start_soon(put, blob)
 
+    async def _put_documents(self, documents: Iterable[Document]) -> None:
+        for document in documents:
+            if not await self._destination.has(document.digest):
+                await self._destination.put_document(document)
 
-class RegistryDestination:
-    """A repository of a registry as a destination."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-
-    async def has(self, digest: str) -> bool:
-        """Tell whether the repository has the blob."""
-        return await self._repository.has_blob(digest)
-
-    async def put_layer(self, layer: Layer, name: str, file: Path) -> None:
-        """Send the blob of a layer."""
-        await self._repository.put_blob(layer.digest, layer.size, file, name=name)
-
-    async def put_document(self, document: Document) -> None:
-        """Send a small blob."""
-        await self._repository.put_bytes(document.digest, document.data)
-
-    async def finish(self, image: Image) -> None:
-        """Send the manifest under the reference's tag."""
-        manifest, tag = image.manifest, self._repository.reference.tag
-        await self._repository.put_manifest(manifest.media_type, manifest.data, tag)
+    async def _put_again(self, digests: frozenset[str], images: Sequence[Image]) -> None:
+        self._late.clear()
+        for name, layer in self._offered.values():
+            if layer.digest in digests:
+                await self._put(name, layer)
+        await self._make(self._late)
+        for image in images:
+            if image.config.digest in digests:
+                await self._destination.put_document(image.config)

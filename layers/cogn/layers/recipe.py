@@ -80,6 +80,8 @@ class BytecodeRecipe:
     prefix: str
     wheels: tuple[Wheel, ...]
     """None of them: the standard library, whose sources are in `debs`."""
+    equivalents: tuple[tuple[str, tuple[Deb, ...]], ...] = ()
+    """Architecture and packages of interpreters that compile the same, so they decide nothing."""
 
     @property
     def inputs(self) -> dict[str, Any]:

@@ -22,15 +22,13 @@ from cogn.report import CognError, ProblemsError, Reporter
 from cogn.store import Cache
 from cogn.store.tasks import task_group
 
-__all__ = ["source_recipes"]
+__all__ = ["read_source", "source_recipes"]
 
 _LARGE = 64_000_000
 
 
-async def source_recipes(
-    root: Path, *, architecture: str, most: int, cache: Cache, reporter: Reporter
-) -> tuple[FilesRecipe, ...]:
-    """Return at most `most` (two or more) recipes for the tree at `root`, weights first.
+async def read_source(root: Path, *, cache: Cache, reporter: Reporter) -> list[Entry]:
+    """Return the entries of the tree at `root`, the files with their hashes.
 
     Files that `cache` does not remember are read. Raises `SourceError`, or `ProblemsError` with all
     of them, for what cannot be packed.
@@ -39,7 +37,23 @@ async def source_recipes(
     memo = FingerprintMemo(cache, root)
     known = await _Identification(memo, reporter).identified(entries)
     memo.save()
-    return _grouped(known, architecture, most)
+    return known
+
+
+def source_recipes(
+    entries: Sequence[Entry], *, architecture: str, most: int
+) -> tuple[FilesRecipe, ...]:
+    """Return at most `most` (two or more) recipes for a tree that was read, weights first."""
+    large = sorted(filter(_is_large, entries), key=lambda entry: (-entry.content.size, entry.path))
+    alone = large if len(large) < most else large[: most - 2]
+    groups = [(f"weights {_name(entry)}", [entry]) for entry in alone]
+    if together := large[len(alone) :]:
+        groups.append(("more weights", together))
+    groups.append(("source", [entry for entry in entries if not _is_large(entry)]))
+    return tuple(
+        FilesRecipe(name=name, architecture=architecture, entries=tuple(group))
+        for name, group in groups
+    )
 
 
 class _Identification:
@@ -96,19 +110,6 @@ class _Identification:
     def _know(self, entry: Entry, size: int, fingerprint: Fingerprint) -> None:
         content = WholeFile(_file(entry), size, fingerprint.sha256, fingerprint.compresses)
         self._known[entry.path] = replace(entry, content=content)
-
-
-def _grouped(entries: Sequence[Entry], architecture: str, most: int) -> tuple[FilesRecipe, ...]:
-    large = sorted(filter(_is_large, entries), key=lambda entry: (-entry.content.size, entry.path))
-    alone = large if len(large) < most else large[: most - 2]
-    groups = [(f"weights {_name(entry)}", [entry]) for entry in alone]
-    if together := large[len(alone) :]:
-        groups.append(("more weights", together))
-    groups.append(("source", [entry for entry in entries if not _is_large(entry)]))
-    return tuple(
-        FilesRecipe(name=name, architecture=architecture, entries=tuple(group))
-        for name, group in groups
-    )
 
 
 def _is_large(entry: Entry) -> bool:

@@ -1,6 +1,11 @@
 """The lock: its model, its canonical TOML form, and reading it back with every rule checked."""
 
-from cogn.lockfiles.errors import LockError, LockFormatError, LockMissingError
+from cogn.lockfiles.errors import (
+    LockError,
+    LockFormatError,
+    LockMissingError,
+    PlatformMissingError,
+)
 from cogn.lockfiles.model import (
     FORMAT,
     LOCK_NAME,
@@ -8,6 +13,7 @@ from cogn.lockfiles.model import (
     Base,
     Cuda,
     Deb,
+    Environment,
     Lock,
     Platform,
     Python,
@@ -23,11 +29,13 @@ __all__ = [
     "Base",
     "Cuda",
     "Deb",
+    "Environment",
     "Lock",
     "LockError",
     "LockFormatError",
     "LockMissingError",
     "Platform",
+    "PlatformMissingError",
     "Python",
     "Seal",
     "Wheel",

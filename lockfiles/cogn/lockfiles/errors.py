@@ -3,15 +3,16 @@
 ::
 
     LockError (CognError)
-    ├── LockMissingError    there is no lock file
-    └── LockFormatError     the file is not a lock that this version reads
+    ├── LockMissingError        there is no lock file
+    ├── PlatformMissingError    the lock does not hold a platform
+    └── LockFormatError         the file is not a lock that this version reads
 """
 
 from __future__ import annotations
 
 from cogn.report import CognError
 
-__all__ = ["LockError", "LockFormatError", "LockMissingError"]
+__all__ = ["LockError", "LockFormatError", "LockMissingError", "PlatformMissingError"]
 
 
 class LockError(CognError):
@@ -20,6 +21,10 @@ class LockError(CognError):
 
 class LockMissingError(LockError):
     """Raised when a command needs a lock file and there is none."""
+
+
+class PlatformMissingError(LockError):
+    """Raised when an image is wanted for a platform that the lock is not for."""
 
 
 class LockFormatError(LockError):

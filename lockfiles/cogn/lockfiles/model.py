@@ -7,9 +7,11 @@ host, no absolute path, no credential.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 __all__ = [
     "FORMAT",
@@ -18,6 +20,7 @@ __all__ = [
     "Base",
     "Cuda",
     "Deb",
+    "Environment",
     "Lock",
     "Platform",
     "Python",
@@ -119,13 +122,9 @@ class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size: Size
 
 
-class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that an image is made of, apart from the source tree."""
+class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the image for one platform is made of, apart from the source tree."""
 
-    format: int = FORMAT
-    inputs: Digest
-    """The digest of the parsed inputs that this lock answers: another one means it is stale."""
-    platform: Platform
     base: Base
     python: Python
     cuda: Cuda | None = None
@@ -133,11 +132,32 @@ class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The model's environment."""
     server: tuple[Wheel, ...]
     """The server's environment, resolved on its own."""
-    bytecode: bool = True
-    """Whether the image has the bytecode of its Python modules."""
     seals: tuple[Seal, ...] = ()
 
     @property
     def debs(self) -> tuple[Deb, ...]:
         """All packages of the image: the base's, then the interpreter's."""
         return self.base.debs + self.python.debs
+
+
+class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that the images of a model are made of, apart from the source tree."""
+
+    format: int = FORMAT
+    inputs: Digest
+    """The digest of the parsed inputs that this lock answers: another one means it is stale."""
+    bytecode: bool = True
+    """Whether the images have the bytecode of their Python modules."""
+    environments: Annotated[dict[Platform, Environment], Meta(min_length=1)]
+
+    def only(self, platform: Platform) -> Lock:
+        """Return the part of the lock that is about one of its platforms."""
+        return replace(self, environments={platform: self.environments[platform]})
+
+    def sealed(self, seals: Mapping[Platform, tuple[Seal, ...]]) -> Lock:
+        """Return the lock with these seals in place of those of the same platforms."""
+        resealed = {
+            platform: replace(self.environments[platform], seals=each)
+            for platform, each in seals.items()
+        }
+        return replace(self, environments=self.environments | resealed)

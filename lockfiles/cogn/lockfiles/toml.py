@@ -17,7 +17,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from cogn.lockfiles.errors import LockFormatError, LockMissingError
-from cogn.lockfiles.model import FORMAT, Archive, Deb, Lock, Wheel
+from cogn.lockfiles.model import FORMAT, Archive, Deb, Environment, Lock, Platform, Wheel
 from cogn.report import ProblemsError, Where
 
 __all__ = ["dumps", "loads", "read"]
@@ -33,7 +33,9 @@ def dumps(lock: Lock) -> str:
 
     document = tomlkit.document()
     document.add(tomlkit.comment(_HEADER))
-    for key, value in _ordered(msgspec.to_builtins(lock)).items():
+    by_platform = dict(sorted(lock.environments.items()))
+    canonical = msgspec.structs.replace(lock, environments=by_platform)
+    for key, value in _ordered(msgspec.to_builtins(canonical)).items():
         document.add(key, _item(value))
     return tomlkit.dumps(document)
 
@@ -62,9 +64,9 @@ def loads(text: str, *, name: str = "cogn.lock") -> Lock:
     try:
         lock = msgspec.convert(data, Lock)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `")
-        key = path.removeprefix("$.").removesuffix("`") or None
-        raise LockFormatError(message, where=Where(name, key), hint=_RELOCK) from error
+        message, _, place = str(error).partition(" - at ")
+        where = Where(name, _key(place, data))
+        raise LockFormatError(message, where=where, hint=_RELOCK) from error
     ProblemsError.raise_if_any(list(_contradictions(lock, name)))
     return lock
 
@@ -135,34 +137,59 @@ def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
     return int(found[1]) if found else text.count("\n") + 1
 
 
+def _key(place: str, data: dict[str, Any]) -> str | None:
+    """Return the key of the place that msgspec names, such as ``$.environments[...].server``."""
+    key = place.removeprefix("`key` in ").strip("`").removeprefix("$.")
+    if "[...]" in key:  # a key of a dictionary: it was the first one whose value is wrong
+        for platform, environment in data["environments"].items():
+            try:
+                msgspec.convert(environment, Environment)
+            except msgspec.ValidationError:
+                return key.replace("environments[...]", _environment_key(platform))
+    return key or None
+
+
+def _environment_key(platform: str) -> str:
+    return f'environments."{platform}"'
+
+
 def _contradictions(lock: Lock, name: str) -> Iterable[LockFormatError]:
     """Yield what the types alone cannot forbid: entries that contradict each other or a rule."""
+    for platform, environment in lock.environments.items():
+        for key, message in _faults(environment, platform):
+            where = Where(name, f"{_environment_key(platform)}.{key}")
+            yield LockFormatError(message, where=where, hint=_RELOCK)
 
-    def problem(message: str, key: str) -> LockFormatError:
-        return LockFormatError(message, where=Where(name, key), hint=_RELOCK)
 
-    archives = {archive.name for archive in lock.base.archives}
-    for key, debs in (("base.debs", lock.base.debs), ("python.debs", lock.python.debs)):
+def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str, str]]:
+    """Yield the key and the message of each rule that an environment breaks."""
+    architectures = {"all", platform.partition("/")[2]}
+    base, python = environment.base, environment.python
+    archives = {archive.name for archive in base.archives}
+    for key, debs in (("base.debs", base.debs), ("python.debs", python.debs)):
         for index, deb in enumerate(debs):
             if deb.archive not in archives:
-                yield problem(f"there is no archive `{deb.archive}`", f"{key}[{index}].archive")
+                yield f"{key}[{index}].archive", f"there is no archive `{deb.archive}`"
+            if deb.architecture not in architectures:
+                message = f"`{deb.architecture}` is not the architecture of {platform}"
+                yield f"{key}[{index}].architecture", message
             if not _is_pool_path(deb.path):
-                yield problem(f"`{deb.path}` is not a path of an archive", f"{key}[{index}].path")
-    for key, wheels in (("wheels", lock.wheels), ("server", lock.server)):
+                yield f"{key}[{index}].path", f"`{deb.path}` is not a path of an archive"
+    for key, wheels in (("wheels", environment.wheels), ("server", environment.server)):
         for index, wheel in enumerate(wheels):
             if fault := _wheel_fault(wheel):
-                yield problem(fault, f"{key}[{index}].file")
+                yield f"{key}[{index}].file", fault
     named: Sequence[tuple[str, Sequence[Archive | Deb | Wheel]]] = (
-        ("base.archives", lock.base.archives),
-        ("base.debs", lock.debs),
-        ("wheels", lock.wheels),
-        ("server", lock.server),
+        ("base.archives", base.archives),
+        ("base.debs", environment.debs),
+        ("wheels", environment.wheels),
+        ("server", environment.server),
     )
     for key, entries in named:
         seen: set[str] = set()
         for entry in entries:
             if entry.name in seen:
-                yield problem(f"`{entry.name}` is there twice", key)
+                yield key, f"`{entry.name}` is there twice"
             seen.add(entry.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from cogn.lockfiles import Archive, Base, Deb, Lock, Platform, Python
+from cogn.lockfiles import Archive, Base, Deb, Environment, Platform, Python
 from cogn.report import Reporter, Where
 from cogn.resolver.debian import Candidate, Universe, closure
 from cogn.resolver.errors import ResolveError
@@ -61,7 +61,7 @@ async def lock_system(
     *,
     python_version: str,
     platform: Platform,
-    previous: Lock | None,
+    previous: Environment | None,
     upgrade: bool,
     fetcher: Fetcher,
     mirrors: Mirrors,
@@ -69,12 +69,12 @@ async def lock_system(
 ) -> tuple[Base, Python]:
     """Return the packages of the base and of the interpreter `python_version` (``3.13`` or full).
 
-    The packages of `previous` stay, unless `upgrade` is asked for, as long as some place offers
-    their files or nothing can be reached at all. Raises `ResolveError` when the base has no such
-    Python, `StoreError` when the archive is needed and cannot be used.
+    The packages of `previous`, the platform's own, stay, unless `upgrade` is asked for, as long as
+    some place offers their files or nothing can be reached at all. Raises `ResolveError` when the
+    base has no such Python, `StoreError` when the archive is needed and cannot be used.
     """
     _check_minor(python_version)
-    kept = None if upgrade else _reusable(previous, python_version, platform)
+    kept = None if upgrade else _reusable(previous, python_version)
     try:
         suites = [await open_suite(suite, fetcher=fetcher, mirrors=mirrors) for suite in _SUITES]
         if kept is not None and _is_unchanged(kept, suites):
@@ -101,9 +101,9 @@ async def lock_system(
     return base, python
 
 
-def _reusable(previous: Lock | None, python_version: str, platform: Platform) -> Lock | None:
+def _reusable(previous: Environment | None, python_version: str) -> Environment | None:
     """Return `previous` if it answers what is asked today, apart from its age."""
-    if previous is None or previous.platform != platform or previous.base.release != RELEASE:
+    if previous is None or previous.base.release != RELEASE:
         return None
     names = {deb.name for deb in previous.debs}
     if not names.issuperset((*BASE_PACKAGES, *_PYTHON_PACKAGES)):
@@ -111,23 +111,23 @@ def _reusable(previous: Lock | None, python_version: str, platform: Platform) ->
     return previous if _matches(python_version, previous.python.version) else None
 
 
-def _is_unchanged(lock: Lock, suites: Iterable[OpenSuite]) -> bool:
-    locked = {archive.release for archive in lock.base.archives}
+def _is_unchanged(kept: Environment, suites: Iterable[OpenSuite]) -> bool:
+    locked = {archive.release for archive in kept.base.archives}
     return locked == {suite.release.sha256 for suite in suites}
 
 
 async def _is_offered(
-    lock: Lock, packages: Mapping[str, Iterable[Package]], fetcher: Fetcher, mirrors: Mirrors
+    kept: Environment, packages: Mapping[str, Iterable[Package]], fetcher: Fetcher, mirrors: Mirrors
 ) -> bool:
-    """Tell whether every package of `lock` is in the indexes, or else still on some server."""
+    """Tell whether every package of `kept` is in the indexes, or else still on some server."""
     offered = {
         (archive, package.path, package.sha256)
         for archive, content in packages.items()
         for package in content
     }
-    for deb in lock.debs:
+    for deb in kept.debs:
         if (deb.archive, deb.path, deb.sha256) not in offered and not await can_fetch(
-            deb, lock.base.archives, fetcher=fetcher, mirrors=mirrors
+            deb, kept.base.archives, fetcher=fetcher, mirrors=mirrors
         ):
             return False
     return True

@@ -25,7 +25,7 @@ __all__ = ["FILES", "Brief", "read_brief"]
 FILES = (CONFIG_NAME, SETTINGS_NAME, "uv.toml", "pyproject.toml")
 """The files that every project is read from, where they exist; requirements come on top."""
 
-_NOTES = "projects-1"  # another number when another thing is read from the same files
+_NOTES = "projects-2"  # another number when another thing is read from the same files
 _SETTLED = 2.0
 """Seconds. Times of files may be as coarse: one that just changed may change again unseen."""
 
@@ -41,12 +41,14 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """cog.yaml as plain data."""
     repository: str | None
     mirrors: dict[str, str]
-    inputs: dict[str, str]
-    """The digest of the inputs, by platform."""
+    registries: dict[str, dict[str, Any]]
+    """The table ``registries`` of cogn.toml."""
+    inputs: str
+    """The digest of the inputs."""
 
     def is_stale(self, lock: Lock) -> bool:
         """Tell whether the inputs are others than those that `lock` answers."""
-        return (self.inputs[lock.platform], self.bytecode) != (lock.inputs, lock.bytecode)
+        return (self.inputs, self.bytecode) != (lock.inputs, lock.bytecode)
 
 
 class _Note(msgspec.Struct, frozen=True):

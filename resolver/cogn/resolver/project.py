@@ -6,9 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
-from cogn.lockfiles import FORMAT, Platform
+from cogn.lockfiles import FORMAT
 from cogn.report import CognError, ProblemsError, Reporter
 from cogn.resolver.brief import Brief
 from cogn.resolver.config import Config, read_config
@@ -20,8 +20,6 @@ from cogn.resolver.textfile import read_toml
 from cogn.resolver.yamlfile import YamlFile
 
 __all__ = ["Project"]
-
-_PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +75,19 @@ class Project:
             config=self.config.model_dump(mode="json", exclude_defaults=True),
             repository=self.config.repository,
             mirrors=self.settings.archives.mirrors,
-            inputs={platform: self.inputs_digest(platform) for platform in _PLATFORMS},
+            registries=self.settings.registry_tables,
+            inputs=self.inputs_digest,
         )
 
-    def inputs_digest(self, platform: Platform) -> str:
-        """Return the digest of what decides the content of a lock for `platform`.
+    @property
+    def inputs_digest(self) -> str:
+        """The digest of what decides the content of a lock, whatever its platforms.
 
         What an image takes from cog.yaml itself, such as the environment, is not part of it, nor
         are mirrors, comments, or the way in which lines end.
         """
         inputs = {
             "format": FORMAT,
-            "platform": platform,
             "python": self.config.build.python_version,
             "gpu": self.config.build.gpu,
             "requirements": self.requirements.lines,

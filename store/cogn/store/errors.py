@@ -9,6 +9,9 @@
     ├── DamagedBlobError    a file of the cache is not what it was
     ├── UvError             uv could not do what was asked
     └── RegistryError       a container registry refused or failed
+        ├── CredentialsError            a credential cannot be read, kept or erased
+        ├── RegistryConfigurationError  a mistake in a file that says where registries answer
+        └── UnknownBlobError            it misses blobs of a manifest
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ from cogn.report import CognError
 
 __all__ = [
     "ArchiveError",
+    "CredentialsError",
     "DamagedBlobError",
     "DownloadError",
     "HashError",
+    "RegistryConfigurationError",
     "RegistryError",
     "StoreError",
+    "UnknownBlobError",
     "UvError",
 ]
 
@@ -52,3 +58,22 @@ class UvError(StoreError):
 
 class RegistryError(StoreError):
     """Raised when a container registry refuses or fails."""
+
+
+class UnknownBlobError(RegistryError):
+    """Raised when a registry refuses a manifest for want of blobs.
+
+    `blobs` are their digests; some registries name none.
+    """
+
+    def __init__(self, message: str, *, blobs: frozenset[str]) -> None:
+        super().__init__(message)
+        self.blobs = blobs
+
+
+class CredentialsError(RegistryError):
+    """Raised when a credential cannot be read, kept or erased; never says what is in it."""
+
+
+class RegistryConfigurationError(RegistryError):
+    """Raised when a file that says where registries answer breaks a rule or cannot be read."""

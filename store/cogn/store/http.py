@@ -22,7 +22,6 @@ __all__ = ["Fetcher", "plain_url"]
 
 _OK = 200
 _PARALLEL = 16
-_USER_AGENT = "cogn"
 
 
 class Fetcher:
@@ -114,19 +113,14 @@ class Fetcher:
         client = self._client or await self._connected()
         async with (
             transport_errors(),
-            client.stream(method, url, headers={"Accept-Encoding": "identity"}) as response,
+            client.stream(method, url, follow_redirects=True) as response,
         ):
             yield checked(response, _OK)
 
     async def _connected(self) -> httpx.AsyncClient:
         # Late, and when something has to be fetched: most runs find all they need in the cache.
-        import httpx
+        from cogn.store.client import new_client, system_trust
 
-        self._client = await self._stack.enter_async_context(
-            httpx.AsyncClient(
-                follow_redirects=True,
-                timeout=httpx.Timeout(60.0, connect=20.0, pool=None),
-                headers={"User-Agent": _USER_AGENT},
-            )
-        )
+        client = new_client(verify=system_trust())
+        self._client = await self._stack.enter_async_context(client)
         return self._client

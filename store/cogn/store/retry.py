@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import random
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -14,10 +16,19 @@ import anyio
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["UnavailableError", "checked", "plain_url", "retried", "transport_errors"]
+__all__ = [
+    "UnavailableError",
+    "checked",
+    "failure",
+    "pause",
+    "plain_url",
+    "retried",
+    "transport_errors",
+]
 
-_ATTEMPTS = 4
-_LONGEST_WAIT = 30.0
+_ATTEMPTS = 5
+_FIRST_WAIT = 0.4  # seconds, as below
+_LONGEST_WAIT = 120.0
 _PASSING_STATUS = frozenset({408, 429, 499, 500, 502, 503, 504, 522})
 
 _T = TypeVar("_T")
@@ -45,40 +56,66 @@ class UnavailableError(Exception):
 
 
 async def retried(attempt: Callable[[], Awaitable[_T]]) -> _T:
-    """Return what `attempt` returns, trying four times while its failure may pass."""
-    for count in range(_ATTEMPTS - 1):
+    """Return what `attempt` returns, trying five times while its failure may pass."""
+    failures = 0
+    while True:
         try:
             return await attempt()
         except UnavailableError as error:
-            if not error.may_pass:
-                raise
-            await anyio.sleep(min(error.wait or 0.5 * 3**count, _LONGEST_WAIT))
-    return await attempt()
+            failures += 1
+            await pause(error, failures)
+
+
+async def pause(error: UnavailableError, failures: int) -> None:
+    """Wait before trying again after so many failures; raises `error` when that is of no use.
+
+    The wait grows each time, or is what the server asks for, unless that is too long.
+    """
+    if not error.may_pass or failures >= _ATTEMPTS or (error.wait or 0.0) > _LONGEST_WAIT:
+        raise error
+    # Not all at the same moment, those whom a server turned away together.
+    wait = _FIRST_WAIT * 3 ** (failures - 1) * random.uniform(0.7, 1.3)  # noqa: S311
+    await anyio.sleep(wait if error.wait is None else error.wait)
 
 
 @asynccontextmanager
 async def transport_errors() -> AsyncIterator[None]:
     """Turn what httpx raises about one request into `UnavailableError`."""
-    import httpx
+    from cogn.store.client import httpx
 
     try:
         yield
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise UnavailableError(f"not a URL that can be fetched ({error})") from error
     except httpx.HTTPError as error:
-        raise UnavailableError(str(error) or type(error).__name__, may_pass=True) from error
+        may_pass = not _is_unknown_name(error)
+        raise UnavailableError(str(error) or type(error).__name__, may_pass=may_pass) from error
 
 
 def checked(response: httpx.Response, *expected: int) -> httpx.Response:
     """Return `response` when its status is one of `expected`; raises `UnavailableError`."""
     if response.status_code in expected:
         return response
-    raise UnavailableError(
-        f"the server answered {response.status_code} {response.reason_phrase}".rstrip(),
-        may_pass=response.status_code in _PASSING_STATUS,
-        wait=_retry_after(response.headers.get("Retry-After", "")),
-        status=response.status_code,
+    raise failure(response.status_code, response.reason_phrase, response.headers)
+
+
+def failure(status: int, reason: str, headers: Mapping[str, str]) -> UnavailableError:
+    """Return the error that says what a server answered."""
+    return UnavailableError(
+        f"the server answered {status} {reason}".rstrip(),
+        may_pass=status in _PASSING_STATUS,
+        wait=_retry_after(headers.get("Retry-After", "")),
+        status=status,
     )
+
+
+def _is_unknown_name(error: BaseException | None) -> bool:
+    """Tell whether there is no host of that name."""
+    while error is not None:
+        if isinstance(error, socket.gaierror):
+            return error.errno == socket.EAI_NONAME
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def plain_url(url: str) -> str:

@@ -1,0 +1,48 @@
+"""Which repositories have which layers, as earlier pushes of this machine know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from cogn.layers.layer import Layer
+from cogn.store import Cache
+
+__all__ = ["Places"]
+
+_KIND = "places"
+_WORTH_NOTING = 1_000_000
+_MOST = 4
+
+
+class Places:
+    """Notes in the cache about layers of more than a megabyte, the latest place first."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def of(self, host: str, digest: str) -> list[str]:
+        """Return the repositories of a registry that had the layer."""
+        return [name for other, name in self._load(digest) if other == host]
+
+    def add(self, host: str, repository: str, layers: Iterable[Layer]) -> None:
+        """Note that a repository of a registry has these layers."""
+        place = (host, repository)
+        for layer in dict.fromkeys(layers):
+            if layer.size < _WORTH_NOTING:
+                continue
+            known = self._load(layer.digest)
+            if place not in known:
+                self._cache.set_note(_KIND, _key(layer.digest), [place, *known][:_MOST])
+
+    def _load(self, digest: str) -> list[tuple[str, str]]:
+        note = self._cache.note(_KIND, _key(digest))
+        try:
+            return msgspec.json.decode(note, type=list[tuple[str, str]]) if note else []
+        except msgspec.DecodeError:  # damaged: as good as none
+            return []
+
+
+def _key(digest: str) -> str:
+    return digest.removeprefix("sha256:")
