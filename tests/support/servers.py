@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Self
 
 import httpx
+
+_PIECE = 1 << 16
 
 
 def free_port() -> int:
@@ -31,35 +35,98 @@ def wait_until(check: Callable[[], bool], what: str, *, seconds: float = 30.0) -
 
 
 def answers(url: str) -> bool:
-    """Tell whether a server answers there."""
+    """Tell whether a server answers there, whoever vouches for it."""
     try:
-        return httpx.get(url, timeout=2.0).status_code < 500
+        return httpx.get(url, timeout=2.0, verify=False).status_code < 500
     except httpx.HTTPError:
         return False
 
 
 @contextmanager
-def running_registry(directory: Path) -> Iterator[str]:
-    """Run CNCF distribution on a free port; give ``host:port``."""
+def running_registry(
+    directory: Path,
+    *,
+    certificate: tuple[Path, Path] | None = None,
+    authentication: Mapping[str, object] | None = None,
+    relative: bool = False,
+) -> Iterator[str]:
+    """Run CNCF distribution on a free port; give ``host:port``.
+
+    With a `certificate` and its key it speaks TLS; `authentication` is the ``auth`` of its
+    configuration, and `relative` has it send locations without a host.
+    """
     port = free_port()
+    http: dict[str, object] = {"addr": f"127.0.0.1:{port}", "relativeurls": relative}
+    if certificate is not None:
+        http["tls"] = dict(zip(("certificate", "key"), map(str, certificate), strict=True))
+    settings = {
+        "version": "0.1",
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(directory / "data")}},
+        "http": http,
+        "auth": authentication or {},
+    }
     config = directory / "registry.yml"
-    config.write_text(
-        "version: 0.1\n"
-        "log: {level: error, accesslog: {disabled: true}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {directory / 'data'}}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\n"
-    )
+    config.write_text(json.dumps(settings))  # which is YAML too
+    scheme = "http" if certificate is None else "https"
     process = subprocess.Popen(
         ["docker-registry", "serve", config],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/v2/"), "the registry's start")
+        wait_until(lambda: answers(f"{scheme}://127.0.0.1:{port}/v2/"), "the registry's start")
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
+
+
+class Relay:
+    """Passes what comes to a port of its own on to `target`, and what comes back.
+
+    `passing` is called before each piece, of one direction or the other, from several threads; an
+    `OSError` of it breaks the connection.
+    """
+
+    def __init__(self, target: str, passing: Callable[[], None]) -> None:
+        self._target = target
+        self._passing = passing
+
+    def __enter__(self) -> Self:
+        outer = self
+
+        class Handler(BaseRequestHandler):
+            def handle(self) -> None:
+                with suppress(OSError), outer._connected() as other:
+                    back = threading.Thread(target=outer._pass_on, args=(other, self.request))
+                    back.start()
+                    outer._pass_on(self.request, other)
+                    back.join()
+
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _connected(self) -> socket.socket:
+        host, _, port = self._target.partition(":")
+        return socket.create_connection((host, int(port)))
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(_PIECE):
+                self._passing()
+                target.sendall(piece)
+        for each in (source, target):  # neither side has anybody to talk to any more
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]

@@ -157,10 +157,13 @@ class _Work:
                     frozen=self.options.frozen,
                 )
                 text = self._sealed(assembled.lock)
-            for publication in publications:
-                await publication.finish(assembled.images)
-            if registry is not None:
-                await self._attach_lock(registry, assembled.images, text)
+                for publication in publications:
+                    publication.offer_configs(assembled.images)
+            async with task_group() as tasks:
+                for publication in publications:
+                    tasks.start_soon(publication.finish, assembled.images)
+                if registry is not None:
+                    tasks.start_soon(self._attach_lock, registry, assembled.images, text)
             if engine is not None:
                 await self._load(engine, assembled, builder)
             return assembled.images, 0 if registry is None else registry.sent

@@ -13,7 +13,8 @@ __all__ = ["Places"]
 
 _KIND = "places"
 _WORTH_NOTING = 1_000_000
-_MOST = 4
+_MOST_OF_HOST = 3
+_MOST = 16
 
 
 class Places:
@@ -34,7 +35,9 @@ class Places:
                 continue
             known = self._load(layer.digest)
             if place not in known:
-                self._cache.set_note(_KIND, _key(layer.digest), [place, *known][:_MOST])
+                same = [each for each in known if each[0] == host][: _MOST_OF_HOST - 1]
+                others = [each for each in known if each[0] != host]
+                self._cache.set_note(_KIND, _key(layer.digest), [place, *same, *others][:_MOST])
 
     def _load(self, digest: str) -> list[tuple[str, str]]:
         note = self._cache.note(_KIND, _key(digest))

@@ -29,6 +29,7 @@ async def publish(
         publication = Publication(destination, builder, tasks)
         for layer in dict.fromkeys(layer for image in images for layer in image.layers):
             publication.offer(names[layer.digest], layer)
+        publication.offer_configs(images)
     await publication.finish(images)
 
 
@@ -52,14 +53,18 @@ class Publication:
             self._offered[layer.digest] = name, layer
             self._tasks.start_soon(self._bring, name, layer)
 
+    def offer_configs(self, images: Iterable[Image]) -> None:
+        """Bring the images' configurations to the destination."""
+        for image in images:
+            self._tasks.start_soon(self._bring_config, image.config)
+
     async def finish(self, images: Sequence[Image]) -> None:
-        """Bring what is still missing, then the documents; for when all that is offered is done.
+        """Bring what is still missing, then the manifests; for when all that is offered is done.
 
         Raises `SealError` for a layer that is made and not as it was sealed, and what the
         destination raises.
         """
         await self._make(self._late)
-        await self._put_documents(image.config for image in images)
         missing = await self._destination.finish(images)
         if missing:
             await self._put_again(missing, images)
@@ -95,10 +100,9 @@ class Publication:
             for blob in blobs:
                 tasks.start_soon(put, blob)
 
-    async def _put_documents(self, documents: Iterable[Document]) -> None:
-        for document in documents:
-            if not await self._destination.has(document.digest):
-                await self._destination.put_document(document)
+    async def _bring_config(self, config: Document) -> None:
+        if not await self._destination.has(config.digest):
+            await self._destination.put_document(config)
 
     async def _put_again(self, digests: frozenset[str], images: Sequence[Image]) -> None:
         self._late.clear()

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from cogn.store.registry.blob import blob_of_bytes
+from cogn.store.registry.blob import Blob, blob_of_bytes
 from cogn.store.registry.repository import Manifest, Repository, descriptors
+from cogn.store.tasks import task_group
 
 __all__ = ["attach", "attached"]
 
@@ -51,10 +52,14 @@ async def attach(
     digest = str(descriptor["digest"])
     if await repository.has_manifest(digest, _MANIFEST):
         return digest
-    for content in (_EMPTY, data):
-        blob = blob_of_bytes(content, name)
+
+    async def put(blob: Blob) -> None:
         if not await repository.has_blob(blob.digest):
             await repository.put_blob(blob)
+
+    async with task_group() as tasks:
+        for content in (_EMPTY, data):
+            tasks.start_soon(put, blob_of_bytes(content, name))
     if not await repository.put_manifest(_MANIFEST, manifest, digest):
         await _list(repository, str(subject["digest"]), descriptor)
     return digest
