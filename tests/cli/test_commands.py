@@ -109,6 +109,15 @@ def test_assemble_with_a_lock_of_another_cogn(
         (("-o", "docker:x"), "`docker:x` is not a destination"),
         (("-o", "oci:"), "`oci:` is not a destination"),
         (("--push", "Model"), "`Model` is not an image reference"),
+        (
+            ("--push", f"localhost/m@sha256:{HEX}"),
+            f"`localhost/m@sha256:{HEX}` has a digest, which only the image itself can tell",
+        ),
+        (
+            ("--push", "localhost/m", "--blob-repo", "m"),
+            "`m` cannot be the repository for large layers",
+        ),
+        (("--blob-repo", "m"), "`--blob-repo` is for a push"),
     ],
 )
 def test_assemble_to_what_is_no_place(

@@ -67,7 +67,8 @@ def run(directory: Path, options: Options) -> str:
     error.
     """
     local = None if options.output is None else LocalDestination.parse(options.output)
-    reference = None if options.push is None else Reference.parse(options.push)
+    reference = None if options.push is None else _target(options.push)
+    home = _home(options.blob_repo, reference)
     engine = _find_engine(options.engine) if options.load else None
     with make_reporter() as reporter:
         root, brief = resolver.read_brief(directory, Cache(), reporter)
@@ -79,7 +80,7 @@ def run(directory: Path, options: Options) -> str:
             from cogn.layers.docker_archive import require_one  # late: few ask for it
 
             require_one(platforms, str(engine or local))
-        work = _Work(root, brief, lock, platforms, options, reporter)
+        work = _Work(root, brief, lock, platforms, home, options, reporter)
         images, sent = anyio.run(work.assemble, local, reference, engine)
     if local is not None:
         say(f"Assembled {local}: {_summary(images)}")
@@ -122,6 +123,8 @@ class _Work:
     brief: Brief
     lock: Lock
     platforms: Sequence[Platform]
+    home: Reference | None
+    """The repository that large layers live in."""
     options: Options
     reporter: Reporter
 
@@ -193,9 +196,8 @@ class _Work:
         registries = await stack.enter_async_context(Registries.open(configuration, self.reporter))
         repository = await registries.push_target(reference)
         home = None
-        if self.options.blob_repo is not None:
-            place = _blob_repository(self.options.blob_repo, reference)
-            shared = await registries.push_target(place)
+        if self.home is not None:
+            shared = await registries.push_target(self.home)
             home = layers.SharedHome(shared, repository, self.reporter)
         return RegistryDestination(repository, places=layers.Places(builder.cache), home=home)
 
@@ -257,16 +259,30 @@ def _platforms(lock: Lock, wanted: Sequence[Platform]) -> Sequence[Platform]:
     return wanted or locked
 
 
-def _blob_repository(text: str, reference: Reference) -> Reference:
+def _target(text: str) -> Reference:
+    """Return the reference to push to."""
+    reference = Reference.parse(text)
+    if reference.digest is not None:
+        raise RegistryError(
+            f"`{text}` has a digest, which only the image itself can tell", hint="name a tag"
+        )
+    return reference
+
+
+def _home(text: str | None, reference: Reference | None) -> Reference | None:
     """Return the repository for large layers, which has to be in the registry of `reference`."""
+    if text is None:
+        return None
+    if reference is None:
+        raise RegistryError("`--blob-repo` is for a push", hint="name the image with `--push`")
     named = text if text.startswith(f"{reference.host}/") else f"{reference.host}/{text}"
-    place = Reference.parse(named)
-    if place.digest is not None or place.repository == reference.repository:
+    home = Reference.parse(named)
+    if home.digest is not None or home.repository == reference.repository:
         raise RegistryError(
             f"`{text}` cannot be the repository for large layers",
-            hint=f"name another repository of `{reference.host}`, without tag and digest",
+            hint=f"name another repository of `{reference.host}`, without a digest",
         )
-    return place
+    return home
 
 
 def _find_engine(wanted: EngineName | None) -> Engine:

@@ -231,7 +231,8 @@ class Builder:
             raise SealError(
                 f"the layer `{recipe.name}` came out as {layer.digest}, "
                 f"but the lock sealed {sealed.digest}",
-                hint="if the lock was edited, restore it; else run `cogn lock` and compare",
+                hint="restore the lock if it was edited; else this cogn, or an input, is not that of "
+                "the machine that sealed it: assemble with `-o oci:DIR` on both and compare",
             )
         noted = self._notes.find(digest)
         if noted is not None and noted != layer and noted.digest in self._recipes:
