@@ -43,7 +43,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 PROGRAMS = {
     "podman": ("podman", "runc", "skopeo", "umoci"),
-    "registry": ("docker-registry",),
+    "registry": ("docker-registry", "openssl"),
     "faketime": ("faketime",),
     "zstd": ("zstd",),
 }

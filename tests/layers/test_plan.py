@@ -15,6 +15,7 @@ from support.locks import (
     make_arm_environment,
     make_deb,
     make_environment,
+    make_image_base,
     make_lock,
     make_wheel_entry,
 )
@@ -50,6 +51,18 @@ def test_large_wheels_have_layers_of_their_own_largest_first() -> None:
 def test_an_image_has_at_most_100_layers_however_many_wheels() -> None:
     wheels = tuple(make_wheel_entry(f"w{n}", size=10_000_000 + n) for n in range(300))
     assert len(planned(wheels=wheels)) + 1 <= 100
+
+
+def test_an_image_as_the_base_takes_some_of_the_layers_and_changes_no_other_recipe() -> None:
+    wheels = tuple(make_wheel_entry(f"w{n}", size=10_000_000 + n) for n in range(300))
+    small, large = (
+        planned(wheels=wheels, base=make_image_base(count, debs=())) for count in (1, 50)
+    )
+    assert max(len(small) + 1, len(large) + 50) < 100
+    ours = {r.name: digest_of(r) for r in planned(wheels=wheels)}
+    theirs = {r.name: digest_of(r) for r in small}
+    changed = {name for name in ours if ours[name] != theirs.get(name)}
+    assert changed <= {"base", "system files"} | {n for n in ours if n.startswith("bytecode")}
 
 
 def test_a_wheels_layer_does_not_depend_on_the_python_that_imports_it() -> None:

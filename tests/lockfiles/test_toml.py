@@ -30,6 +30,7 @@ from support.locks import (
     make_arm_environment,
     make_deb,
     make_environment,
+    make_image_base,
     make_lock,
     make_wheel_entry,
 )
@@ -69,6 +70,19 @@ def test_another_platform_is_added_below_and_keeps_every_line() -> None:
     assert loads(text) == both
     reversed_order = dict(reversed(both.environments.items()))
     assert dumps(msgspec.structs.replace(both, environments=reversed_order)) == text
+
+
+def test_the_layers_of_a_base_keep_their_order() -> None:
+    lock = make_lock(base=make_image_base())
+    text = dumps(lock)
+    assert 'kind = "image"\nreference = "registry.example.com/team/base:1"\n' in text
+    assert loads(text) == lock
+    with pytest.raises(LockFormatError, match="Invalid value 'docker'"):
+        loads(text.replace('kind = "image"', 'kind = "docker"'))
+    stray = make_image_base(interpreter=(make_deb("libc6", archive="x"),))
+    text = dumps(make_lock(base=stray))
+    with pytest.raises(LockFormatError, match=r"base\.interpreter\[0\]\.archive.*no archive `x`"):
+        loads(text)
 
 
 def test_the_part_about_one_platform_is_a_lock_of_its_own() -> None:

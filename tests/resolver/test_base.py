@@ -7,16 +7,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from pysequoia import Tsk
 
-from cogn.lockfiles import Base, Environment, Platform, Python
+from cogn.lockfiles import Base, DebianBase, Environment, ImageBase, Platform, Python
 from cogn.resolver.base import BASE_PACKAGES, lock_system
 from cogn.resolver.errors import ResolveError
+from cogn.resolver.image import BaseImage
 from cogn.store import ArchiveError, Cache, DownloadError
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
+from cogn.store.registry import Reference, Registries, RegistryConfiguration
+from support.bases import small_base
 from support.debian import FakeArchive, serving
+from support.registry import FakeRegistry
 from support.reports import Recorder
 
 KEY = Tsk.generate("Test archive <archive@example.org>")
@@ -62,9 +67,14 @@ class Debian:
         python_version: str = "3.13",
         platform: Platform = "linux/amd64",
         upgrade: bool = False,
+        image: str | None = None,
     ) -> Environment:
         async def run() -> tuple[Base, Python]:
-            async with Fetcher.open(self.cache, self.reporter) as fetcher:
+            configuration = RegistryConfiguration({}, {})
+            async with (
+                Fetcher.open(self.cache, self.reporter) as fetcher,
+                Registries.open(configuration, self.reporter) as registries,
+            ):
                 return await lock_system(
                     python_version=python_version,
                     platform=platform,
@@ -73,6 +83,9 @@ class Debian:
                     fetcher=fetcher,
                     mirrors=self.mirrors,
                     reporter=self.reporter,
+                    image=None
+                    if image is None
+                    else BaseImage(Reference.parse(image), registries, self.cache, self.reporter),
                 )
 
         base, python = anyio.run(run)
@@ -192,6 +205,73 @@ def test_a_forged_archive_is_an_error_even_with_an_earlier_lock(debian: Debian) 
 def test_an_archive_without_the_platform_is_an_error(debian: Debian) -> None:
     with pytest.raises(ArchiveError, match="has no index"):
         debian.lock(platform="linux/arm64")
+
+
+def status(**versions: str) -> dict[str, bytes]:
+    """The list of packages of an image that has these installed, and some that do not count."""
+    stanzas = [
+        f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
+        for name, version in versions.items()
+    ]
+    stanzas += [
+        "Package: tini\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 9\n",
+        "Package: netbase\nStatus: install ok installed\nArchitecture: armhf\nVersion: 9\n",
+    ]
+    return {"var/lib/dpkg/status": "\n".join(stanzas).encode()}
+
+
+def test_what_an_image_has_installed_is_not_put_on_top_of_it(debian: Debian) -> None:
+    with FakeRegistry() as registry:
+        manifest = small_base(status(libc6="2.41-10", bash="1.0")).put(registry)
+        image = f"{registry.host}/team/base:1"
+        lock = debian.lock(image=image)
+        registry.requests.clear()
+        assert debian.lock(lock, image=image) == lock
+        assert registry.requests == []
+        pinned = debian.lock(lock, image=f"{image}@{manifest}", upgrade=True)
+    base = lock.base
+    assert isinstance(base, ImageBase)
+    assert (base.reference, base.manifest) == (image, manifest)
+    assert [deb.name for deb in base.debs] == sorted({*BASE_PACKAGES} - {"libc6", "bash"})
+    assert [deb.name for deb in base.interpreter] == ["libc6"]
+    assert [deb.name for deb in lock.python.debs] == ["libexpat1", "python3.13"]
+    assert msgspec.structs.replace(base, index=None) == pinned.base
+    assert isinstance(debian.lock(lock).base, DebianBase)
+
+
+def test_nothing_of_an_image_is_upgraded_or_removed(debian: Debian) -> None:
+    with FakeRegistry() as registry:
+        small_base(status(libc6="2.41-10", init="7")).put(registry)
+        image = f"{registry.host}/team/base:1"
+        tini = debian.security.add("tini", version="2.0", Depends="libc6 (>= 2.41-11)")
+        debian.publish(security=(tini,))
+        with pytest.raises(ResolveError) as old:
+            debian.lock(image=image)
+        assert old.value.message == (
+            "`tini` 2.0 needs `libc6 (>= 2.41-11)`, but the base has `libc6` 2.41-10"
+        )
+        debian.publish(security=(debian.security.add("tini", version="3.0", Conflicts="init"),))
+        with pytest.raises(ResolveError, match=r"`tini` 3\.0 and `init` 7 cannot be installed"):
+            debian.lock(image=image)
+
+
+@pytest.mark.parametrize(
+    ("files", "release", "message"),
+    [
+        ({}, "bookworm", "it is debian, and cogn knows Debian trixie alone so far"),
+        ({"usr/lib/os-release": b""}, "trixie", "it is a system without os-release, and"),
+        ({"usr/local/bin/python": b""}, "trixie", "a Python of its own, `/usr/local/bin/python`,"),
+        ({"var/lib/dpkg/status": b""}, "trixie", "it has no list of Debian packages"),
+    ],
+)
+def test_an_image_of_another_system_is_refused(
+    debian: Debian, files: dict[str, bytes], release: str, message: str
+) -> None:
+    with FakeRegistry() as registry:
+        small_base(files, release=release).put(registry)
+        with pytest.raises(ResolveError, match=message) as refused:
+            debian.lock(image=f"{registry.host}/team/base:1")
+        assert str(refused.value).startswith("cogn.toml, `base`: `127.0.0.1:")
 
 
 @pytest.mark.network

@@ -116,7 +116,7 @@ def test_what_is_given_is_neither_returned_nor_replaced() -> None:
     base = (package("b", "1"),)
     packages = (package("a", depends="b"), package("b", "2"))
     assert names("a b", *packages, given=base) == "a"
-    with pytest.raises(ResolveError, match=r"`a` 1 needs `b \(>= 2\)`, but there is only `b` 1"):
+    with pytest.raises(ResolveError, match=r"`a` 1 needs `b \(>= 2\)`, but the base has `b` 1"):
         names("a", package("a", depends="b (>= 2)"), package("b", "2"), given=base)
 
 

@@ -11,7 +11,17 @@ import pytest
 from msgspec.structs import replace
 
 from cogn import lockfiles
-from cogn.lockfiles import Archive, Base, Deb, Environment, Lock, Platform, Python, Seal
+from cogn.lockfiles import (
+    Archive,
+    Base,
+    Deb,
+    DebianBase,
+    Environment,
+    Lock,
+    Platform,
+    Python,
+    Seal,
+)
 from cogn.report import CognError, Reporter
 from cogn.resolver import Project, RequirementsError, resolution, resolve
 from cogn.store import Cache, UvError
@@ -23,8 +33,7 @@ from support.locks import AMD64, ARM64
 from support.reports import Recorder
 from support.wheels import make_wheel
 
-BASE = Base(
-    kind="debian",
+BASE = DebianBase(
     release="trixie",
     reason="for tests",
     archives=(

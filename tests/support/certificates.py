@@ -38,8 +38,8 @@ class Authority:
         subprocess.run(
             [
                 *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-                *("-config", self._config, "-extensions", extensions, "-subj", f"/CN={name}"),
-                *("-out", certificate, "-keyout", key, *issuer),
+                *("-config", str(self._config), "-extensions", extensions, "-subj", f"/CN={name}"),
+                *("-out", str(certificate), "-keyout", str(key), *issuer),
             ],
             check=True,
             capture_output=True,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cogn.lockfiles import Archive, Base, Deb, Environment, Lock, Platform, Python, Seal, Wheel
+from cogn.lockfiles import (
+    Archive,
+    BaseLayer,
+    Deb,
+    DebianBase,
+    Environment,
+    ImageBase,
+    Lock,
+    Platform,
+    Python,
+    Seal,
+    Wheel,
+)
 
 HEX = "0123456789abcdef" * 4
 AMD64: Platform = "linux/amd64"
@@ -43,8 +55,7 @@ def make_environment(**changes: object) -> Environment:
         release=HEX,
     )
     fields: dict[str, object] = {
-        "base": Base(
-            kind="debian",
+        "base": DebianBase(
             release="trixie",
             reason='so that "quotes" and ümläuts are tried',
             archives=(archive,),
@@ -66,6 +77,31 @@ def make_environment(**changes: object) -> Environment:
         ),
     }
     return Environment(**(fields | changes))  # type: ignore[arg-type]  # the fields are right by name
+
+
+def make_image_base(layers: int = 2, **changes: object) -> ImageBase:
+    """Return a base that is an image, with layers that are smaller the higher they lie."""
+    fields: dict[str, object] = {
+        "reference": "registry.example.com/team/base:1",
+        "manifest": f"sha256:{HEX}",
+        "rootfs": f"sha256:{HEX}",
+        "release": "trixie",
+        "reason": "the base that cogn.toml names",
+        "environment": ("PATH=/bin",),
+        "layers": tuple(
+            BaseLayer(
+                digest=f"sha256:{number:064x}",
+                diff_id=f"sha256:{number:064x}",
+                size=number,
+                media_type="application/vnd.oci.image.layer.v1.tar",
+            )
+            for number in range(layers, 0, -1)
+        ),
+        "archives": make_environment().base.archives,
+        "debs": (make_deb("tini"),),
+        "interpreter": (make_deb("libc6"),),
+    }
+    return ImageBase(**(fields | changes))  # type: ignore[arg-type]  # the fields are right by name
 
 
 def make_arm_environment(**changes: object) -> Environment:

@@ -33,7 +33,7 @@ def cache_of_inputs(lock: Lock, root: Path, *, link: bool = True) -> Path:
     shared, own = Cache(), Cache(root)
     hashes: list[str] = []
     for environment in lock.environments.values():
-        hashes += [deb.sha256 for deb in environment.debs]
+        hashes += [deb.sha256 for deb in environment.fetched_debs]
         hashes += [wheel.sha256 for wheel in environment.wheels + environment.server]
     for sha256 in hashes:
         target = own.path(sha256)

@@ -36,7 +36,7 @@ class TokenService:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802, the standard library's name
+            def do_GET(self) -> None:
                 knows = self.headers.get("Authorization") == outer._basic
                 scopes = parse_qs(urlsplit(self.path).query).get("scope", [])
                 answer = {"token": outer.token(*" ".join(scopes).split())} if knows else {}
@@ -68,8 +68,11 @@ class TokenService:
     def token(self, *scopes: str) -> str:
         """Return a token for scopes such as ``repository:team/model:pull,push``."""
         claims = {
-            **{"iss": _ISSUER, "aud": _SERVICE, "sub": "", "jti": "1"},
-            **{"nbf": int(time.time()) - 10, "exp": int(time.time()) + 60},
+            "iss": _ISSUER,
+            "aud": _SERVICE,
+            "sub": "",
+            "jti": "1",
+            "exp": int(time.time()) + 60,
             "access": [_access(scope.split(":")) for scope in scopes],
         }
         signed = ".".join(_encoded(json.dumps(each).encode()) for each in (self._header, claims))

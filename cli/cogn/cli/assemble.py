@@ -25,7 +25,7 @@ from cogn.layers import (
 )
 from cogn.layers.destination import DEFAULT_TAG
 from cogn.layers.image import Image, manifests_of
-from cogn.lockfiles import LOCK_NAME, Lock, Platform, PlatformMissingError
+from cogn.lockfiles import LOCK_NAME, ImageBase, Lock, Platform, PlatformMissingError
 from cogn.report import Reporter
 from cogn.resolver import Brief
 from cogn.store import Cache, RegistryError, replace_file
@@ -36,6 +36,7 @@ from cogn.store.tasks import task_group
 
 if TYPE_CHECKING:
     from cogn.layers.load import Engine, EngineName
+    from cogn.store.registry import Registries
 
 __all__ = ["Options", "run"]
 
@@ -56,6 +57,8 @@ class Options:
     frozen: bool
     compression: Compression
     jobs: int | None
+    sparse: bool
+    """Whether layouts do without the layers of images that are bases."""
 
 
 def run(directory: Path, options: Options) -> str:
@@ -76,6 +79,10 @@ def run(directory: Path, options: Options) -> str:
             local = LocalDestination("oci", root / _DEFAULT, DEFAULT_TAG)
         lock = _fresh_lock(root, brief)
         platforms = _platforms(lock, options.platforms)
+        if options.sparse and (local is None or local.kind != "oci"):
+            raise layers.LayerError(
+                "`--sparse` is for OCI layouts alone", hint="add `-o oci:DIRECTORY`"
+            )
         if engine is not None or (local is not None and local.kind == "docker-archive"):
             from cogn.layers.docker_archive import require_one  # late: few ask for it
 
@@ -136,13 +143,14 @@ class _Work:
     ) -> tuple[Sequence[Image], int]:
         """Return the images, and how many bytes of them went to the registry."""
         async with AsyncExitStack() as stack:
-            builder = await stack.enter_async_context(self._builder())
+            registries = await self._registries(reference, stack)
+            builder = await stack.enter_async_context(self._builder(registries))
             destinations: list[Destination] = []
             if local is not None:
                 destinations.append(self._local(local))
             registry = None
-            if reference is not None:
-                registry = await self._registry(reference, builder, stack)
+            if reference is not None and registries is not None:
+                registry = await self._registry(reference, builder, registries)
                 destinations.append(registry)
             async with task_group() as tasks:
                 publications = [Publication(each, builder, tasks) for each in destinations]
@@ -179,7 +187,8 @@ class _Work:
             return DockerArchive(destination.path, destination.name or name, self.reporter)
         if destination.kind == "oci-archive":
             return OciArchive(destination.path, name)
-        return OciLayout(destination.path, destination.tag)
+        left_out = {layer.digest for base in self._image_bases for layer in base.layers}
+        return OciLayout(destination.path, destination.tag, left_out if self.options.sparse else ())
 
     async def _load(self, engine: Engine, assembled: layers.Assembled, builder: Builder) -> None:
         from cogn.layers.load import load  # late: few ask for it
@@ -187,13 +196,26 @@ class _Work:
         name = _image_name(self.root, self.brief)
         await load(assembled.images, assembled.names, builder, engine, name)
 
-    async def _registry(
-        self, reference: Reference, builder: Builder, stack: AsyncExitStack
-    ) -> RegistryDestination:
-        from cogn.store.registry import Registries, RegistryConfiguration  # late: only for a push
+    @property
+    def _image_bases(self) -> list[ImageBase]:
+        """The bases that are images."""
+        bases = (self.lock.environments[platform].base for platform in self.platforms)
+        return [base for base in bases if isinstance(base, ImageBase)]
+
+    async def _registries(
+        self, reference: Reference | None, stack: AsyncExitStack
+    ) -> Registries | None:
+        """Return the registries, if there is something to push or to have from one."""
+        if reference is None and not self._image_bases:
+            return None
+        from cogn.store.registry import Registries, RegistryConfiguration  # late: as above
 
         configuration = RegistryConfiguration.load(self.brief.registries)
-        registries = await stack.enter_async_context(Registries.open(configuration, self.reporter))
+        return await stack.enter_async_context(Registries.open(configuration, self.reporter))
+
+    async def _registry(
+        self, reference: Reference, builder: Builder, registries: Registries
+    ) -> RegistryDestination:
         repository = await registries.push_target(reference)
         home = None
         if self.home is not None:
@@ -223,8 +245,11 @@ class _Work:
         return text
 
     @asynccontextmanager
-    async def _builder(self) -> AsyncIterator[Builder]:
+    async def _builder(self, registries: Registries | None) -> AsyncIterator[Builder]:
         cache = Cache()
+        bases = None
+        if self._image_bases and registries is not None:
+            bases = layers.BaseImages(self._image_bases, registries, cache, self.reporter)
         environments = self.lock.environments.values()
         async with Fetcher.open(cache, self.reporter) as fetcher:
             yield Builder(
@@ -234,6 +259,7 @@ class _Work:
                 reporter=self.reporter,
                 compression=self.options.compression,
                 jobs=self.options.jobs,
+                bases=bases,
             )
 
 

@@ -92,6 +92,11 @@ def lock(directory: Path, *, upgrade: bool, platforms: tuple[Platform, ...]) -> 
     metavar="REPOSITORY",
     help="Keep large layers in this repository of the registry, and mount them from there.",
 )
+@click.option(
+    "--sparse",
+    is_flag=True,
+    help="Leave the layers of the base image out of the OCI layout.",
+)
 @click.option("--load", is_flag=True, help="Load the image into docker or podman.")
 @click.option(
     "--engine",
@@ -120,6 +125,7 @@ def assemble(
     output: str | None,
     push: str | None,
     blob_repo: str | None,
+    sparse: bool,
     load: bool,
     engine: EngineName | None,
     platforms: tuple[Platform, ...],
@@ -140,6 +146,7 @@ def assemble(
         frozen=frozen,
         compression=compression,
         jobs=jobs,
+        sparse=sparse,
     )
     click.echo(run(directory, options))
 

@@ -1,6 +1,7 @@
 """From a lock to layers, from layers to an image, and the image to where it is wanted."""
 
 from cogn.layers.assemble import Assembled, Model, assemble
+from cogn.layers.base import BaseImages, base_layers
 from cogn.layers.build import Builder
 from cogn.layers.destination import Destination, LocalDestination
 from cogn.layers.errors import (
@@ -23,6 +24,7 @@ from cogn.layers.registry import RegistryDestination
 
 __all__ = [
     "Assembled",
+    "BaseImages",
     "Builder",
     "Compression",
     "DebError",
@@ -45,5 +47,6 @@ __all__ = [
     "StaleLockError",
     "WheelError",
     "assemble",
+    "base_layers",
     "publish",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from cogn.layers.base import base_layers
 from cogn.layers.build import Builder, Offer, nobody
 from cogn.layers.dockerignore import FILE_NAME
 from cogn.layers.entry import Entry
@@ -22,7 +23,7 @@ from cogn.layers.recipe import Recipe
 from cogn.layers.seals import require_sealed, seals_of
 from cogn.layers.source import SOURCE
 from cogn.layers.weights import read_source, source_recipes
-from cogn.lockfiles import Environment, Lock, Platform, Seal
+from cogn.lockfiles import Base, Environment, ImageBase, Lock, Platform, Seal
 from cogn.store.tasks import later, task_group
 
 __all__ = ["Assembled", "Model", "assemble"]
@@ -81,6 +82,9 @@ async def assemble(
     if frozen:
         for platform, recipes in plans.items():
             require_sealed(recipes, lock.environments[platform].seals, builder.compression)
+    bases = {each: base_layers(lock.environments[each].base) for each in plans}
+    for name, layer in (pair for each in bases.values() for pair in each):
+        offer(name, layer)
     every = [recipe for recipes in plans.values() for recipe in recipes]
 
     async def of_source() -> dict[Platform, list[tuple[str, Layer]]]:
@@ -91,7 +95,7 @@ async def assemble(
             files = source_recipes(
                 entries,
                 architecture=platform.partition("/")[2],
-                most=MOST_LAYERS - len(recipes),
+                most=MOST_LAYERS - len(bases[platform]) - len(recipes),
             )
             named[platform] = _named(files, await builder.layers(files, offer))
         return named
@@ -105,10 +109,12 @@ async def assemble(
     seals: dict[Platform, tuple[Seal, ...]] = {}
     for platform, recipes in plans.items():
         layers = [made[recipe] for recipe in recipes]
-        named = [*_named(recipes, layers), *source.value[platform]]
+        named = [*bases[platform], *_named(recipes, layers), *source.value[platform]]
         images.append(_image(lock, platform, model, named))
         names |= {layer.digest: name for name, layer in named}
-        seals[platform] = seals_of(recipes, layers, lock.environments[platform].seals)
+        seals[platform] = seals_of(
+            recipes, layers, lock.environments[platform].seals, builder.compression
+        )
     return Assembled(images=tuple(images), names=names, lock=lock.sealed(seals))
 
 
@@ -138,12 +144,25 @@ def _image(
         command=_COMMAND,
         working_directory=f"/{SOURCE}",
         port=_PORT,
+        annotations=_annotations(lock.environments[platform].base),
     )
 
 
+def _annotations(base: Base) -> dict[str, str]:
+    """Return what OCI says to annotate an image with that is based on another."""
+    if not isinstance(base, ImageBase):
+        return {}
+    prefix = "org.opencontainers.image.base"
+    return {f"{prefix}.name": base.reference, f"{prefix}.digest": base.manifest}
+
+
 def _environment(locked: Environment, model: Model) -> dict[str, str]:
-    environment = {
-        "PATH": _PATH,
+    base = locked.base.environment if isinstance(locked.base, ImageBase) else ()
+    inherited = {name: value for name, _, value in (each.partition("=") for each in base)}
+    # Ours come first, as `python` has to be the image's own; the base's own programs stay in reach.
+    path = dict.fromkeys([*_PATH.split(":"), *filter(None, inherited.get("PATH", "").split(":"))])
+    environment = inherited | {
+        "PATH": ":".join(path),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "COG_PREDICT_TYPE_STUB": model.reference,

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,6 +15,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import ByteReceiveStream
 
+from cogn.layers.base import BaseImages
 from cogn.layers.destination import LayerBlob
 from cogn.layers.entry import Entry
 from cogn.layers.errors import ChangedFileError, LayerError, SealError
@@ -22,7 +24,14 @@ from cogn.layers.fingerprint import FingerprintMemo
 from cogn.layers.layer import Compression, Layer, write
 from cogn.layers.notes import LayerNotes
 from cogn.layers.pipe import Writer, piped
-from cogn.layers.recipe import BytecodeRecipe, FilesRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.recipe import (
+    BytecodeRecipe,
+    FilesRecipe,
+    FixupRecipe,
+    Recipe,
+    WheelsRecipe,
+    digest_of,
+)
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
@@ -66,8 +75,12 @@ class Builder:
         reporter: Reporter,
         compression: Compression = "gzip",
         jobs: int | None = None,
+        bases: BaseImages | None = None,
     ) -> None:
-        """Build at most `jobs` layers at once: as many as there are processors, unless told."""
+        """Build at most `jobs` layers at once: as many as there are processors, unless told.
+
+        `bases` has the layers of images that are bases, which are never built.
+        """
         self._sealed = {
             seal.recipe: Layer(
                 diff_id=seal.diff_id,
@@ -82,6 +95,7 @@ class Builder:
         self.reporter = reporter
         self._inputs = inputs
         self._notes = LayerNotes(cache)
+        self._bases = bases
         self._recipes: dict[str, Recipe] = {}
         self.jobs = jobs or os.cpu_count() or 1
         self._building = anyio.CapacityLimiter(self.jobs)
@@ -108,16 +122,21 @@ class Builder:
         return [known[digest] or built[digest] for digest in map(self._digest, recipes)]
 
     def cached(self, name: str, layer: Layer) -> LayerBlob | None:
-        """Return the layer's blob, if it is in the cache; its stream tells when it is damaged."""
+        """Return the layer's blob, if it is in the cache, or a base's, which is never made.
+
+        The stream of a cached one tells when it is damaged.
+        """
+        of_base = self._bases.blob(name, layer) if self._bases else None
         path = self.cache.find(_hex(layer.digest))
         if path is None:
-            return None
+            return of_base
         stored = blob_of_file(path, layer.digest, layer.size, name)
 
         async def file() -> Path:
             return path
 
-        return _layer_blob(name, layer, stored.open, file)
+        blob = _layer_blob(name, layer, stored.open, file)
+        return blob if of_base is None else replace(blob, sources=of_base.sources)
 
     def discard(self, layer: Layer) -> None:
         """Remove the layer's blob from the cache, where it turned out to be damaged."""
@@ -183,7 +202,10 @@ class Builder:
         debs = _unique(deb for recipe in fetched for deb in _debs(recipe))
         wheels = _unique(wheel for recipe in fetched for wheel in _wheels(recipe))
         await self._check_inputs([*debs, *wheels])
-        files = await self._inputs.fetch(debs, wheels)
+        files = dict(await self._inputs.fetch(debs, wheels))
+        if self._bases is not None:
+            below = (each.base for each in fetched if isinstance(each, FixupRecipe) and each.base)
+            files |= await self._bases.rootfs(below)
         with open_bytecode(files, self.cache, self.jobs) as bytecode:
 
             def opened(recipe: Recipe) -> AbstractContextManager[Iterable[Entry]]:
@@ -231,8 +253,8 @@ class Builder:
             raise SealError(
                 f"the layer `{recipe.name}` came out as {layer.digest}, "
                 f"but the lock sealed {sealed.digest}",
-                hint="restore the lock if it was edited; else this cogn, or an input, is not that of "
-                "the machine that sealed it: assemble with `-o oci:DIR` on both and compare",
+                hint="restore the lock if it was edited; else this cogn, or an input, is not that "
+                "of the machine that sealed it: assemble with `-o oci:DIR` on both and compare",
             )
         noted = self._notes.find(digest)
         if noted is not None and noted != layer and noted.digest in self._recipes:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from cogn.layers.below import check_base
 from cogn.layers.bytecode import Bytecode
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import debian_facts
@@ -25,6 +26,7 @@ from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, Wheel
 from cogn.store import Cache
+from cogn.store.images import Rootfs
 
 __all__ = ["contents"]
 
@@ -59,9 +61,18 @@ def contents(
             case BytecodeRecipe():
                 yield bytecode.entries(recipe)
             case FixupRecipe():
-                entries = fixup_entries(_with_files(recipe.debs, files), facts, scratch)
+                debs, base = _with_files(recipe.debs, files), None
+                if recipe.base is not None:
+                    base = Rootfs.decode(files[_hex(recipe.base.rootfs)].read_bytes())
+                    with unpacked_debs(debs, facts, scratch) as unpacked:
+                        check_base(base, [*unpacked, Entry.directory(recipe.site)], facts)
+                entries = fixup_entries(debs, facts, scratch, base)
                 line = f"import site; site.addsitedir('/{recipe.site}')\n"
                 yield [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))]
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
 
 
 def _with_files(inputs: Sequence[_Input], files: Mapping[str, Path]) -> list[tuple[_Input, Path]]:

@@ -27,6 +27,8 @@ class LayerBlob(Blob):
     layer: Layer
     file: Callable[[], Awaitable[Path]]
     """Returns the path of the file, which is made if it is not there."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """Registries and repositories of theirs that have it, as far as that is known beforehand."""
 
 
 class Destination(Protocol):

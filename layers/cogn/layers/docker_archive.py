@@ -132,8 +132,10 @@ def _uncompressed(layer: Layer, file: Path, task: Task) -> Iterator[bytes]:
         raise _damaged(layer, file)
 
 
-def _reader(blob: IO[bytes], compression: Compression) -> IO[bytes]:
+def _reader(blob: IO[bytes], compression: Compression | None) -> IO[bytes]:
     """Return a stream of what all members or frames of a blob hold, one after the other."""
+    if compression is None:
+        return blob
     if compression == "gzip":
         stream: IO[bytes] = igzip.open(blob)  # type: ignore[no-untyped-call]
         return stream

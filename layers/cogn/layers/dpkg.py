@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from debian.deb822 import Deb822
 
 from cogn.layers.content import read
 from cogn.layers.deb import DebFile
 from cogn.layers.entry import Bytes, Content, Entry
 
-__all__ = ["info", "status"]
+__all__ = ["STATUS", "info", "status"]
 
 _DIRECTORY = "var/lib/dpkg"
+STATUS = f"{_DIRECTORY}/status"
+"""The list of packages."""
+
 _FORMAT = b"1\n"
 
 
@@ -29,11 +35,20 @@ def info(package: DebFile) -> Iterator[Entry]:
             yield Entry.file(path, Bytes(file.data), executable=bool(file.mode & 0o100))
 
 
-def status(packages: Iterable[DebFile]) -> Iterator[Entry]:
-    """Yield the files that say that `packages`, and no others, are installed."""
-    stanzas = "\n".join(_stanza(package) for package in packages)
-    yield Entry.file(f"{_DIRECTORY}/status", Bytes(stanzas.encode()))
+def status(packages: Iterable[DebFile], before: str = "") -> Iterator[Entry]:
+    """Yield the files that say that `packages` are installed.
+
+    `before` is what the list said before; packages that were removed may still be on it.
+    """
+    new = {_identity(package.fields): _stanza(package) for package in packages}
+    old = [f"{stanza}\n" for stanza in re.split(r"\n{2,}", before.strip("\n")) if stanza]
+    kept = [stanza for stanza in old if _identity(Deb822(stanza)) not in new]
+    yield Entry.file(STATUS, Bytes("\n".join([*kept, *new.values()]).encode()))
     yield Entry.file(f"{_DIRECTORY}/info/format", Bytes(_FORMAT))
+
+
+def _identity(fields: Mapping[str, str]) -> tuple[str | None, str | None]:
+    return fields.get("Package"), fields.get("Architecture")
 
 
 def _stanza(package: DebFile) -> str:

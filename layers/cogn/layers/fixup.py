@@ -23,6 +23,7 @@ from cogn.layers.errors import DebError
 from cogn.layers.facts import Facts
 from cogn.layers.unpack import is_excluded, open_debs
 from cogn.lockfiles import Deb
+from cogn.store.images import Rootfs
 
 __all__ = ["fixup_entries"]
 
@@ -36,17 +37,26 @@ _CERTIFICATES_HEAD = """\
 _SHELLS = "usr/share/debianutils/shells"
 
 
-def fixup_entries(debs: Sequence[tuple[Deb, Path]], facts: Facts, scratch: Path) -> list[Entry]:
-    """Return the entries of the layer that completes an image made of `debs`.
+def fixup_entries(
+    debs: Sequence[tuple[Deb, Path]], facts: Facts, scratch: Path, base: Rootfs | None = None
+) -> list[Entry]:
+    """Return the entries of the layer that completes an image made of `debs`, on `base` if given.
 
-    They depend on nothing but the packages. Raises `DebError` for a package whose scripts have an
-    effect that is not known.
+    They depend on nothing but these. What the base has stays, but for dpkg's list of packages,
+    which is continued. Raises `DebError` for a package whose scripts have an effect that is not
+    known.
     """
     with open_debs(debs, scratch) as packages:
         entries = [entry for package in packages for entry in _effects(package, facts)]
         entries += _shells(packages, facts)
         entries += alternatives(packages, lambda path: not is_excluded(path))
-        entries += dpkg.status(packages)
+        entries += dpkg.status(packages, base.status if base else "")
+    if base is not None:
+        entries = [
+            entry
+            for entry in entries
+            if entry.path == dpkg.STATUS or not base.has(facts.resolve(entry.path))
+        ]
     return entries
 
 

@@ -40,10 +40,12 @@ class SharedHome:
         """Bring a large layer home unless it is there; return the bytes sent for that."""
         if layer.size < _LARGE or not await self._can_mount():
             return 0
-        if await self._home.has_blob(layer.digest):
-            return 0
-        sent = await self._home.put_blob(layer, sources)
         version = f"layer-{layer.digest.removeprefix('sha256:')}"
+        if await self._home.has_manifest(version, MANIFEST_MEDIA_TYPE):
+            return 0
+        sent = 0
+        if not await self._home.has_blob(layer.digest):
+            sent = await self._home.put_blob(layer, sources)
         await self._home.put_manifest(MANIFEST_MEDIA_TYPE, _manifest(layer), version)
         return sent
 

@@ -87,8 +87,12 @@ def make_image(
     command: Sequence[str],
     working_directory: str,
     port: int,
+    annotations: Mapping[str, str] | None = None,
 ) -> Image:
-    """Return the image made of `layers`, bottom first, each with a line for the history."""
+    """Return the image made of `layers`, bottom first, each with a line for the history.
+
+    `annotations` are those of the manifest.
+    """
     system, _, architecture = platform.partition("/")
     config = Document(
         CONFIG_MEDIA_TYPE,
@@ -125,6 +129,7 @@ def make_image(
                     for _, made in layers
                 ],
             }
+            | ({"annotations": dict(annotations)} if annotations else {})
         ),
     )
     return Image(

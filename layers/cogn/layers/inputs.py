@@ -43,7 +43,7 @@ class LockedInputs:
 
     async def _debs(self, debs: Sequence[Deb], environment: Environment) -> dict[str, Path]:
         """Return the files of those packages that are the environment's."""
-        own = [deb for deb in debs if deb in environment.debs]
+        own = [deb for deb in debs if deb in environment.fetched_debs]
         if not own:
             return {}
         # Late, as below: what is built or sealed already needs no archive and no uv.

@@ -23,6 +23,8 @@ __all__ = ["FORMAT", "Compression", "Layer", "arrange", "write"]
 
 FORMAT = "cogn-layer/1"
 
+_MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar"
+
 Compression = Literal["gzip", "zstd"]
 """How the bytes of a layer are compressed, in the words of OCI's media types."""
 
@@ -34,12 +36,13 @@ class Layer:
     diff_id: str
     digest: str
     size: int
-    compression: Compression = "gzip"
+    compression: Compression | None = "gzip"
+    """None for a plain archive, which only bases have."""
 
     @property
     def media_type(self) -> str:
         """The layer's media type (OCI image specification, layer.md)."""
-        return f"application/vnd.oci.image.layer.v1.tar+{self.compression}"
+        return _MEDIA_TYPE + (f"+{self.compression}" if self.compression else "")
 
 
 def write(

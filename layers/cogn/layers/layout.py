@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,15 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 class OciLayout:
     """An OCI layout in a directory. Other tags in it stay; the index changes last, in one step."""
 
-    def __init__(self, path: Path, tag: str) -> None:
-        """Raise `LayerError` when `path` is something else than a layout or an empty directory."""
+    def __init__(self, path: Path, tag: str, left_out: Container[str] = ()) -> None:
+        """Raise `LayerError` when `path` is something else than a layout or an empty directory.
+
+        The blobs whose digests are in `left_out` do not come here: whoever reads the layout has
+        them from elsewhere.
+        """
         self._path = path
         self._tag = tag
+        self._left_out = left_out
         if path.is_dir():
             if not (path / _LAYOUT_FILE).exists() and any(
                 child.name != "blobs" for child in path.iterdir()
@@ -48,7 +53,9 @@ class OciLayout:
         self._manifests = self._other_manifests()
 
     async def has(self, digest: str) -> bool:
-        """Tell whether the blob is there, and intact."""
+        """Tell whether the blob is there, and intact, or need not be there."""
+        if digest in self._left_out:
+            return True
         path = self._blob(digest)
         return await anyio.to_thread.run_sync(is_intact, path, digest.removeprefix("sha256:"))
 

@@ -1,4 +1,4 @@
-"""The plan: which layers an image has, bottom to top, most shared first."""
+"""The plan: which layers are put on the base, bottom to top, most shared first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cogn.layers.recipe import (
     Recipe,
     WheelsRecipe,
 )
-from cogn.lockfiles import Deb, Environment, Lock, Platform, Wheel
+from cogn.lockfiles import Deb, Environment, ImageBase, Lock, Platform, Wheel
 
 __all__ = ["MOST_LAYERS", "SERVER", "SITE", "interpreter_packages", "plan"]
 
@@ -30,20 +30,35 @@ SERVER = "opt/cogn/server"
 _STANDARD_LIBRARY = "usr/lib/python{minor}"
 _PATH_FILE = "usr/local/lib/python{minor}/dist-packages/cogn.pth"
 _LARGE = 8_000_000
-_MOST_LARGE = 70  # with the other layers, this leaves room for weights
+_MOST_LARGE = 70
+_OTHERS = 29  # all other layers but those of an image as the base; leaves room for weights
 _MOST_LARGE_BYTECODE = 10
 
 
 def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
-    """Return the recipes of what `lock` describes for a platform; the source comes on top."""
+    """Return the recipes of what `lock` describes for a platform; the source comes on top.
+
+    The layers of a base that is an image have no recipe: they are below.
+    """
     environment = lock.environments[platform]
     base, python = environment.base, environment.python
     architecture = platform.partition("/")[2]
     minor = python.version.rpartition(".")[0]
-    large, small = _by_size(environment.wheels)
+    image = base if isinstance(base, ImageBase) else None
+    most = min(_MOST_LARGE, MOST_LAYERS - _OTHERS - len(image.layers)) if image else _MOST_LARGE
+    large, small = _by_size(environment.wheels, most)
     bytecode = partial(_bytecode, lock, platform)
-    recipes: list[Recipe] = [
-        PackagesRecipe(name="base", architecture=architecture, is_base=True, debs=base.debs),
+    recipes: list[Recipe] = []
+    if base.debs:
+        recipes.append(
+            PackagesRecipe(
+                name="packages" if image else "base",
+                architecture=architecture,
+                is_base=image is None,
+                debs=base.debs,
+            )
+        )
+    recipes += [
         PackagesRecipe(
             name=f"python {python.version}",
             architecture=architecture,
@@ -90,6 +105,7 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
             debs=environment.debs,
             path_file=_PATH_FILE.format(minor=minor),
             site=SITE,
+            base=image,
         )
     )
     return tuple(recipes)
@@ -100,7 +116,7 @@ def interpreter_packages(environment: Environment) -> tuple[Deb, ...]:
     minor = environment.python.version.rpartition(".")[0]
     own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
     names = (*own, "libc6", "libexpat1", "zlib1g")
-    return tuple(deb for deb in environment.debs if deb.name in names)
+    return tuple(deb for deb in environment.fetched_debs if deb.name in names)
 
 
 def _bytecode(
@@ -133,9 +149,9 @@ def _has_modules(wheel: Wheel) -> bool:
     return any(tag.abi != "none" or tag.platform == "any" for tag in tags)
 
 
-def _by_size(wheels: tuple[Wheel, ...]) -> tuple[tuple[Wheel, ...], tuple[Wheel, ...]]:
-    """Return the wheels that get a layer each, largest first, and the rest by name."""
+def _by_size(wheels: tuple[Wheel, ...], most: int) -> tuple[tuple[Wheel, ...], tuple[Wheel, ...]]:
+    """Return the wheels that get a layer each, `most` of them, largest first; the rest by name."""
     ranked = sorted(wheels, key=lambda wheel: (-wheel.size, wheel.name))
-    large = tuple(wheel for wheel in ranked[:_MOST_LARGE] if wheel.size >= _LARGE)
+    large = tuple(wheel for wheel in ranked[:most] if wheel.size >= _LARGE)
     small = sorted(ranked[len(large) :], key=lambda wheel: wheel.name)
     return large, tuple(small)

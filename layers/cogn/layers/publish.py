@@ -85,7 +85,7 @@ class Publication:
             await self._destination.put_layer(blob)
         except DamagedBlobError:
             self._builder.discard(layer)
-            self._late.append(layer)
+            await self._put(name, layer)
 
     async def _make(self, layers: Sequence[Layer]) -> None:
         if not layers:

@@ -14,7 +14,7 @@ import msgspec
 
 from cogn.layers.entry import Entry, WholeFile
 from cogn.layers.layer import FORMAT, Compression
-from cogn.lockfiles import Deb, Wheel
+from cogn.lockfiles import Deb, ImageBase, Wheel
 
 __all__ = [
     "BytecodeRecipe",
@@ -105,6 +105,8 @@ class FixupRecipe:
     path_file: str
     """The ``.pth`` file that makes the interpreter see `site` (the documentation of `site`)."""
     site: str
+    base: ImageBase | None = None
+    """The image that lies below, if the base is one."""
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -115,7 +117,7 @@ class FixupRecipe:
             "debs": [deb.sha256 for deb in self.debs],
             "path_file": self.path_file,
             "site": self.site,
-        }
+        } | ({"base": [layer.diff_id for layer in self.base.layers]} if self.base else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,9 @@ class RegistryDestination:
     async def put_layer(self, layer: LayerBlob) -> None:
         """Mount the layer's blob from where it may be, or send it."""
         async with self._limiter:
-            sources = self._places.of(self._repository.reference.host, layer.digest)
+            host = self._repository.reference.host
+            sources = [name for other, name in layer.sources if other == host]
+            sources += self._places.of(host, layer.digest)
             if self._home is not None:
                 self._count(await self._home.bring(layer, sources))
                 sources = [*self._home.sources(layer), *sources]
@@ -175,7 +177,8 @@ class RegistryDestination:
 def _decoded(manifest: Manifest) -> _Content:
     try:
         return msgspec.json.decode(manifest.data, type=_Content)
-    except msgspec.DecodeError:  # of an old format: whatever it names is asked for
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Of an old format, or none at all: whatever it names is asked for.
         return _Content()
 
 

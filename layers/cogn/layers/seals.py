@@ -14,7 +14,10 @@ __all__ = ["require_sealed", "seals_of"]
 
 
 def seals_of(
-    recipes: Sequence[Recipe], layers: Sequence[Layer], before: Iterable[Seal]
+    recipes: Sequence[Recipe],
+    layers: Sequence[Layer],
+    before: Iterable[Seal],
+    compression: Compression,
 ) -> tuple[Seal, ...]:
     """Return the seals that the lock keeps for these layers, in the order of the image.
 
@@ -23,7 +26,7 @@ def seals_of(
     now = tuple(
         Seal(
             layer=recipe.name,
-            recipe=digest_of(recipe, layer.compression),
+            recipe=digest_of(recipe, compression),
             diff_id=layer.diff_id,
             digest=layer.digest,
             size=layer.size,

@@ -11,6 +11,7 @@ from pathlib import Path
 from cogn.layers.dockerignore import FILE_NAME, IgnoreRules, Match, Pattern, read_patterns
 from cogn.layers.entry import Entry, Slice, check_path
 from cogn.layers.errors import SourceError
+from cogn.lockfiles import LOCK_NAME
 from cogn.report import ProblemsError, Where
 
 __all__ = ["SOURCE", "source_entries"]
@@ -35,10 +36,13 @@ _LEFT_OUT = frozenset(
     }
 )
 _LEFT_OUT_SUFFIX = ".pyc"
+_UNFINISHED = f".{LOCK_NAME}."
+"""What begins like this is a lock that a killed process was writing."""
+
 _NEVER_IN = frozenset(
     {
         ".cogn",  # images of this very source
-        "cogn.lock",  # it is in the image's label, without the seals that change after a build
+        LOCK_NAME,  # it is in the image's label, without the seals that change after a build
     }
 )
 
@@ -126,7 +130,7 @@ def _walk(
         problems.append(SourceError(f"`{shown}` cannot be read: {error.strerror}"))
         return
     for child in children:
-        if child.name in _NEVER_IN and not parent.path:
+        if not parent.path and (child.name in _NEVER_IN or child.name.startswith(_UNFINISHED)):
             continue
         verdict = choice.verdict(child.name, parent)
         path = directory / child.name

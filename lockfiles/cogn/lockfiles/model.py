@@ -18,9 +18,12 @@ __all__ = [
     "LOCK_NAME",
     "Archive",
     "Base",
+    "BaseLayer",
     "Cuda",
     "Deb",
+    "DebianBase",
     "Environment",
+    "ImageBase",
     "Lock",
     "Platform",
     "Python",
@@ -68,15 +71,59 @@ class Deb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size: Size
 
 
-class Base(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DebianBase(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="debian"
+):
     """The root file system below everything else, made from packages."""
 
-    kind: Literal["debian"]
     release: str
     """The code name of the release, such as ``trixie``."""
     reason: str
     archives: tuple[Archive, ...]
     debs: tuple[Deb, ...]
+
+
+class BaseLayer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A layer of a base that is an image."""
+
+    digest: Digest
+    diff_id: Digest
+    size: Size
+    media_type: Literal[
+        "application/vnd.oci.image.layer.v1.tar",
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+    ]
+    """What OCI calls the blob's type, whatever the base's own manifest calls it."""
+
+
+class ImageBase(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="image"
+):
+    """An image of a registry below everything else, and the packages that it lacks."""
+
+    reference: str
+    """The image's name in full, with its tag, without a digest."""
+    index: Digest | None = None
+    """Of the index that names the manifest, if there is one."""
+    manifest: Digest
+    rootfs: Digest
+    """Of what the layers hold, as `cogn.store.images.Rootfs` writes it."""
+    release: str
+    reason: str
+    environment: tuple[Annotated[str, Meta(pattern="^[^=]+=")], ...]
+    """The variables that the image's configuration sets."""
+    layers: Annotated[tuple[BaseLayer, ...], Meta(min_length=1)]
+    """Bottom first."""
+    archives: tuple[Archive, ...]
+    debs: tuple[Deb, ...]
+    """The packages of a base that the image lacks."""
+    interpreter: tuple[Deb, ...]
+    """What the image has, and Python is run with to compile while the image is assembled."""
+
+
+Base = DebianBase | ImageBase
+"""What an image starts from."""
 
 
 class Python(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,8 +183,13 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def debs(self) -> tuple[Deb, ...]:
-        """All packages of the image: the base's, then the interpreter's."""
+        """All packages that the image is made of: the base's, then the interpreter's."""
         return self.base.debs + self.python.debs
+
+    @property
+    def fetched_debs(self) -> tuple[Deb, ...]:
+        """All packages that may be needed to make the image, those that it has already included."""
+        return self.debs + (self.base.interpreter if isinstance(self.base, ImageBase) else ())
 
 
 class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,7 +17,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from cogn.lockfiles.errors import LockFormatError, LockMissingError
-from cogn.lockfiles.model import FORMAT, Archive, Deb, Environment, Lock, Platform, Wheel
+from cogn.lockfiles.model import FORMAT, Archive, Deb, Environment, ImageBase, Lock, Platform, Wheel
 from cogn.report import ProblemsError, Where
 
 __all__ = ["dumps", "loads", "read"]
@@ -100,8 +100,8 @@ def _ordered(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sorted(value: Any) -> Any:  # noqa: ANN401 - any TOML value
-    # Seals keep their order, which is that of the image's layers.
-    if _is_array_of_tables(value) and "recipe" not in value[0]:
+    # What has no name keeps its order: seals and the base's layers, which lie on each other.
+    if _is_array_of_tables(value) and "name" in value[0]:
         return sorted(value, key=_entry_key)
     return value
 
@@ -166,7 +166,10 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
     architectures = {"all", platform.partition("/")[2]}
     base, python = environment.base, environment.python
     archives = {archive.name for archive in base.archives}
-    for key, debs in (("base.debs", base.debs), ("python.debs", python.debs)):
+    packages = {"base.debs": base.debs, "python.debs": python.debs}
+    if isinstance(base, ImageBase):
+        packages["base.interpreter"] = base.interpreter
+    for key, debs in packages.items():
         for index, deb in enumerate(debs):
             if deb.archive not in archives:
                 yield f"{key}[{index}].archive", f"there is no archive `{deb.archive}`"
@@ -181,7 +184,7 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
                 yield f"{key}[{index}].file", fault
     named: Sequence[tuple[str, Sequence[Archive | Deb | Wheel]]] = (
         ("base.archives", base.archives),
-        ("base.debs", environment.debs),
+        ("base.debs", environment.fetched_debs),
         ("wheels", environment.wheels),
         ("server", environment.server),
     )

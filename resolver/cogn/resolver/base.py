@@ -1,22 +1,29 @@
-"""The system of an image: the packages of its Debian base and of its Python."""
+"""The system of an image: its base, what that lacks, and the packages of its Python."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from cogn.lockfiles import Archive, Base, Deb, Environment, Platform, Python
+from cogn.lockfiles import (
+    Archive,
+    Base,
+    Deb,
+    DebianBase,
+    Environment,
+    ImageBase,
+    Platform,
+    Python,
+)
 from cogn.report import Reporter, Where
 from cogn.resolver.debian import Candidate, Universe, closure
 from cogn.resolver.errors import ResolveError
+from cogn.resolver.image import RELEASE, BaseImage, FoundImage
 from cogn.store import DownloadError, HashError
 from cogn.store.debian import Mirrors, OpenSuite, Package, Suite, can_fetch, open_suite
 from cogn.store.http import Fetcher
 
-__all__ = ["BASE_PACKAGES", "RELEASE", "lock_system"]
-
-RELEASE = "trixie"
-"""The code name of the Debian release that bases are made of."""
+__all__ = ["BASE_PACKAGES", "lock_system"]
 
 BASE_PACKAGES = (
     # the skeleton: directories, accounts, licences, the C library and its tools
@@ -47,13 +54,14 @@ BASE_PACKAGES = (
     "sed",
     "tar",
 )
-"""The packages asked for; the base is their closure."""
+"""The packages asked for; the base is their closure, or has it."""
 
 _SUITES = (Suite("debian", RELEASE), Suite("debian-security", f"{RELEASE}-security"))
 """Not the updates suite: its few packages enter the release at the next point release."""
 
 _PYTHON = "3.13"
 _PYTHON_PACKAGES = (f"python{_PYTHON}",)
+_INTERPRETER_LIBRARIES = ("libc6", "libexpat1", "zlib1g")
 _UPSTREAM = re.compile(r"(?:\d+:)?(\d+\.\d+\.\d+)")
 
 
@@ -66,15 +74,19 @@ async def lock_system(
     fetcher: Fetcher,
     mirrors: Mirrors,
     reporter: Reporter,
+    image: BaseImage | None = None,
 ) -> tuple[Base, Python]:
     """Return the packages of the base and of the interpreter `python_version` (``3.13`` or full).
 
-    The packages of `previous`, the platform's own, stay, unless `upgrade` is asked for, as long as
-    some place offers their files or nothing can be reached at all. Raises `ResolveError` when the
-    base has no such Python, `StoreError` when the archive is needed and cannot be used.
+    The base is `image` with what it lacks, or else made of packages alone. The packages of
+    `previous`, the platform's own, stay, unless `upgrade` is asked for, as long as some place
+    offers their files or nothing can be reached at all; so does the image. Raises `ResolveError`
+    when the base has no such Python, `StoreError` when the archive or the image is needed and
+    cannot be used.
     """
     _check_minor(python_version)
-    kept = None if upgrade else _reusable(previous, python_version)
+    locked = previous.base if previous and isinstance(previous.base, ImageBase) else None
+    kept = None if upgrade else _reusable(previous, python_version, image)
     try:
         suites = [await open_suite(suite, fetcher=fetcher, mirrors=mirrors) for suite in _SUITES]
         if kept is not None and _is_unchanged(kept, suites):
@@ -91,7 +103,8 @@ async def lock_system(
         return kept.base, kept.python
     if kept is not None and await _is_offered(kept, packages, fetcher, mirrors):
         return kept.base, kept.python
-    base, python = _resolve(Universe(packages), suites, python_version)
+    found = await image.find(platform, locked, upgrade=upgrade) if image else None
+    base, python = _resolve(Universe(packages), suites, python_version, found)
     if kept is not None:
         changes = ", ".join(_changes(kept.debs, base.debs + python.debs))
         reporter.warn(
@@ -101,14 +114,18 @@ async def lock_system(
     return base, python
 
 
-def _reusable(previous: Environment | None, python_version: str) -> Environment | None:
+def _reusable(
+    previous: Environment | None, python_version: str, image: BaseImage | None
+) -> Environment | None:
     """Return `previous` if it answers what is asked today, apart from its age."""
     if previous is None or previous.base.release != RELEASE:
         return None
-    names = {deb.name for deb in previous.debs}
-    if not names.issuperset((*BASE_PACKAGES, *_PYTHON_PACKAGES)):
-        return None
-    return previous if _matches(python_version, previous.python.version) else None
+    if isinstance(previous.base, ImageBase):
+        is_same = image is not None and image.is_locked(previous.base)
+    else:
+        names = {deb.name for deb in previous.debs}
+        is_same = image is None and names.issuperset((*BASE_PACKAGES, *_PYTHON_PACKAGES))
+    return previous if is_same and _matches(python_version, previous.python.version) else None
 
 
 def _is_unchanged(kept: Environment, suites: Iterable[OpenSuite]) -> bool:
@@ -125,7 +142,7 @@ async def _is_offered(
         for archive, content in packages.items()
         for package in content
     }
-    for deb in kept.debs:
+    for deb in kept.fetched_debs:
         if (deb.archive, deb.path, deb.sha256) not in offered and not await can_fetch(
             deb, kept.base.archives, fetcher=fetcher, mirrors=mirrors
         ):
@@ -134,21 +151,25 @@ async def _is_offered(
 
 
 def _resolve(
-    universe: Universe, suites: Iterable[OpenSuite], python_version: str
+    universe: Universe, suites: Iterable[OpenSuite], python_version: str, image: FoundImage | None
 ) -> tuple[Base, Python]:
-    base = closure(BASE_PACKAGES, universe)
-    given = [candidate.package for candidate in base]
+    installed = image.packages if image else ()
+    base = closure(BASE_PACKAGES, universe, given=installed)
+    given = [*installed, *(candidate.package for candidate in base)]
     python = closure(_PYTHON_PACKAGES, universe, given=given)
     version = _python_version(python)
     if not _matches(python_version, version):
         raise _no_such_python(python_version, version)
+    archives = tuple(_archive(suite) for suite in suites)
+    debs = tuple(candidate.deb for candidate in base)
     return (
-        Base(
-            kind="debian",
+        image.base(archives, debs, _interpreter(universe, installed))
+        if image
+        else DebianBase(
             release=RELEASE,
             reason=f"the default base, Debian {RELEASE}: CUDA, where needed, comes with the wheels",
-            archives=tuple(_archive(suite) for suite in suites),
-            debs=tuple(candidate.deb for candidate in base),
+            archives=archives,
+            debs=debs,
         ),
         Python(
             version=version,
@@ -157,6 +178,17 @@ def _resolve(
             debs=tuple(candidate.deb for candidate in python),
         ),
     )
+
+
+def _interpreter(universe: Universe, installed: Iterable[Package]) -> tuple[Deb, ...]:
+    """Return what an interpreter runs with, of what an image has installed.
+
+    These packages do not go into the image: bytecode is compiled with the interpreter itself, on
+    the machine that assembles, and the versions do not matter for that.
+    """
+    names = {package.name for package in installed}.intersection(_INTERPRETER_LIBRARIES)
+    candidates = filter(None, map(universe.find, sorted(names)))
+    return tuple(candidate.deb for candidate in candidates)
 
 
 def _archive(suite: OpenSuite) -> Archive:

@@ -103,6 +103,7 @@ class _Closure:
         self._present: dict[str, Package] = {}
         self._provided: dict[str, list[tuple[Package, Relation]]] = {}
         self._open: deque[tuple[Package, _Group]] = deque()
+        self._given = {package.name: package for package in given}
         for package in given:
             self._include(package)
 
@@ -192,8 +193,14 @@ class _Closure:
                     return candidate
         wanted = " | ".join(str(relation) for relation in group)
         msg = f"`{package.name}` {package.version} needs `{wanted}`"
+        given = ", ".join(_named(self._given[r.name]) for r in group if r.name in self._given)
+        if given:
+            raise ResolveError(
+                f"{msg}, but the base has {given}",
+                hint="nothing of a base is upgraded: take one that has newer packages",
+            )
         known = filter(None, (self._known(relation.name) for relation in group))
-        offered = ", ".join(f"`{other.name}` {other.version}" for other in known)
+        offered = ", ".join(map(_named, known))
         raise ResolveError(
             f"{msg}, but there is only {offered}" if offered else f"{msg}: not found"
         )
@@ -206,6 +213,10 @@ class _Closure:
         similar = ", ".join(f"`{other}`" for other in self._universe.similar(name))
         hint = f"similar names: {similar}" if similar else None
         return ResolveError(f"there is no package `{name}` in this Debian release", hint=hint)
+
+
+def _named(package: Package) -> str:
+    return f"`{package.name}` {package.version}"
 
 
 def _satisfies(package: Package, relation: Relation) -> bool:

@@ -18,6 +18,7 @@ from cogn.resolver.settings import Settings, read_settings
 from cogn.resolver.support import unsupported
 from cogn.resolver.textfile import read_toml
 from cogn.resolver.yamlfile import YamlFile
+from cogn.store.registry import Reference
 
 __all__ = ["Project"]
 
@@ -95,6 +96,8 @@ class Project:
             "hashes": self.requirements.hashes,
             "uv": self.uv_settings,
         }
+        if self.settings.base is not None:
+            inputs["base"] = str(Reference.parse(self.settings.base))
         canonical = json.dumps(
             inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str
         )

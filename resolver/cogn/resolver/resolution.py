@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,12 +11,14 @@ from cogn.lockfiles import Environment, Lock, Platform, Wheel
 from cogn.report import Reporter
 from cogn.resolver.base import lock_system
 from cogn.resolver.cuda import cuda_of
+from cogn.resolver.image import BaseImage
 from cogn.resolver.matrix import load_matrix
 from cogn.resolver.platforms import PlatformReporter, naming
 from cogn.resolver.project import Project
 from cogn.resolver.wheels import lock_model_wheels, lock_server_wheels, runtime_entry
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
+from cogn.store.registry import Reference, Registries, RegistryConfiguration
 from cogn.store.runtime import RuntimeWheel, runtime_wheel
 from cogn.store.tasks import later, task_group
 from cogn.store.uv import Target, Uv
@@ -44,7 +46,7 @@ async def resolve(
     fetcher.cache.add(runtime.data)
     several = len(platforms) > 1
 
-    async def environment(platform: Platform) -> Environment:
+    async def environment(platform: Platform, registries: Registries | None) -> Environment:
         with naming(platform) if several else nullcontext():
             return await _Resolution(
                 project=project,
@@ -55,15 +57,30 @@ async def resolve(
                 fetcher=fetcher,
                 mirrors=mirrors,
                 reporter=PlatformReporter(reporter, platform) if several else reporter,
+                registries=registries,
             ).environment()
 
-    async with task_group() as tasks:
-        locked = {platform: later(tasks, partial(environment, platform)) for platform in platforms}
+    async with _registries(project, reporter) as registries, task_group() as tasks:
+        locked = {
+            platform: later(tasks, partial(environment, platform, registries))
+            for platform in platforms
+        }
     return Lock(
         inputs=project.inputs_digest,
         bytecode=project.settings.bytecode,
         environments={platform: each.value for platform, each in locked.items()},
     )
+
+
+@asynccontextmanager
+async def _registries(project: Project, reporter: Reporter) -> AsyncIterator[Registries | None]:
+    """Give the registries if the project's base is an image."""
+    if project.settings.base is None:
+        yield None
+        return
+    configuration = RegistryConfiguration.load(project.settings.registry_tables)
+    async with Registries.open(configuration, reporter) as registries:
+        yield registries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +95,7 @@ class _Resolution:
     fetcher: Fetcher
     mirrors: Mirrors
     reporter: Reporter
+    registries: Registries | None
 
     async def environment(self) -> Environment:
         build = self.project.config.build
@@ -90,6 +108,7 @@ class _Resolution:
             fetcher=self.fetcher,
             mirrors=self.mirrors,
             reporter=self.reporter,
+            image=self._image,
         )
         async with task_group() as tasks:
             locked_system = later(tasks, system)
@@ -133,6 +152,15 @@ class _Resolution:
             uv=self._uv,
             fetcher=self.fetcher,
         )
+
+    @property
+    def _image(self) -> BaseImage | None:
+        """The image that the base is, if it is one."""
+        name = self.project.settings.base
+        if name is None or self.registries is None:
+            return None
+        reference = Reference.parse(name)
+        return BaseImage(reference, self.registries, self.fetcher.cache, self.reporter)
 
     @property
     def _own(self) -> Environment | None:

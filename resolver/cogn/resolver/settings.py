@@ -12,8 +12,13 @@ from cogn.report import Where
 from cogn.resolver.textfile import read_toml
 from cogn.resolver.validation import config_error, fault
 from cogn.resolver.yamlfile import Key, dotted
+from cogn.store import RegistryError
+from cogn.store.registry import Reference
 
 __all__ = ["Archives", "Registry", "Settings", "read_settings"]
+
+_OWN_BASE = "debian"
+"""What stands for the base that cogn makes itself; the image of that name has a tag."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PLACE = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?(/[a-z0-9._-]+)*")
@@ -38,8 +43,20 @@ def _prefix(value: str) -> str:
     return value if re.fullmatch(r"\*(\.[A-Za-z0-9-]+)+", value) else _place(value)
 
 
+def _base(value: str) -> str | None:
+    if value == _OWN_BASE:
+        return None
+    try:
+        Reference.parse(value)
+    except RegistryError as error:
+        raise fault(
+            error.message, hint="write `debian:trixie-slim`, `registry.example.com/team/base:1`"
+        ) from error
+    return value
+
+
 _KEYS = (
-    *("archives", "bytecode", "registries"),
+    *("archives", "base", "bytecode", "registries"),
     *("debian", "debian-security"),
     *("insecure", "location", "mirrors"),
 )
@@ -81,6 +98,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     archives: Archives = Archives()
+    base: Annotated[str, AfterValidator(_base)] | None = None
+    """The image that the model's starts from, as it is written; None for cogn's own Debian."""
     bytecode: bool = True
     """Whether images have the bytecode of their Python modules, which makes imports fast."""
     registries: dict[_Prefix, Registry] = {}

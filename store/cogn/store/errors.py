@@ -8,6 +8,7 @@
     ├── ArchiveError        a Debian archive is out of reach, forged or malformed
     ├── DamagedBlobError    a file of the cache is not what it was
     ├── UvError             uv could not do what was asked
+    ├── ImageError          an image cannot be a base: malformed, hostile, of another platform
     └── RegistryError       a container registry refused or failed
         ├── CredentialsError            a credential cannot be read, kept or erased
         ├── RegistryConfigurationError  a mistake in a file that says where registries answer
@@ -24,6 +25,7 @@ __all__ = [
     "DamagedBlobError",
     "DownloadError",
     "HashError",
+    "ImageError",
     "RegistryConfigurationError",
     "RegistryError",
     "StoreError",
@@ -54,6 +56,10 @@ class DamagedBlobError(StoreError):
 
 class UvError(StoreError):
     """Raised when uv reports a failure; the message is uv's own."""
+
+
+class ImageError(StoreError):
+    """Raised when an image of a registry breaks its specification or cannot be a base."""
 
 
 class RegistryError(StoreError):

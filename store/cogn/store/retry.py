@@ -5,8 +5,9 @@ from __future__ import annotations
 import email.utils
 import random
 import socket
+import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -88,7 +89,7 @@ async def transport_errors() -> AsyncIterator[None]:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise UnavailableError(f"not a URL that can be fetched ({error})") from error
     except httpx.HTTPError as error:
-        may_pass = not _is_unknown_name(error)
+        may_pass = not any(map(_is_final, _causes(error)))
         raise UnavailableError(str(error) or type(error).__name__, may_pass=may_pass) from error
 
 
@@ -109,13 +110,17 @@ def failure(status: int, reason: str, headers: Mapping[str, str]) -> Unavailable
     )
 
 
-def _is_unknown_name(error: BaseException | None) -> bool:
-    """Tell whether there is no host of that name."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, socket.gaierror):
-            return error.errno == socket.EAI_NONAME
+        yield error
         error = error.__cause__ or error.__context__
-    return False
+
+
+def _is_final(error: BaseException) -> bool:
+    """Tell whether there is no host of that name, or it is not the one that it says it is."""
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_NONAME
+    return isinstance(error, ssl.SSLCertVerificationError)
 
 
 def plain_url(url: str) -> str:

@@ -143,7 +143,7 @@ def manifest(blobs: list[Blob]) -> bytes:
 
 def test_any_mixture_of_faults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("cogn.store.retry._FIRST_WAIT", 0.0)
-    monkeypatch.setattr("cogn.store.registry.session._PATIENCE", 2.0)
+    monkeypatch.setattr("cogn.store.registry.session.PATIENCE", 2.0)
     traits = partial(UploadTraits, largest_whole=100 * KIBIBYTE, chunk=100 * KIBIBYTE)
     monkeypatch.setattr("cogn.store.registry.registries.UploadTraits", traits)
     Pushes.auth_file = tmp_path / "auth.json"

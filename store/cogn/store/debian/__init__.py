@@ -11,7 +11,13 @@ from cogn.store.debian.archive import (
 )
 from cogn.store.debian.keys import archive_keys
 from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors
-from cogn.store.debian.packages import Package, Relation, parse_packages, parse_relations
+from cogn.store.debian.packages import (
+    Package,
+    Relation,
+    parse_installed,
+    parse_packages,
+    parse_relations,
+)
 from cogn.store.debian.release import IndexFile, Release, read_release
 
 __all__ = [
@@ -29,6 +35,7 @@ __all__ = [
     "can_fetch",
     "fetch_debs",
     "open_suite",
+    "parse_installed",
     "parse_packages",
     "parse_relations",
     "read_release",

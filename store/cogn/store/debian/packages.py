@@ -18,7 +18,14 @@ from debian.debian_support import NativeVersion
 from cogn.store.cache import Cache
 from cogn.store.errors import ArchiveError
 
-__all__ = ["Package", "Relation", "load_packages", "parse_packages", "parse_relations"]
+__all__ = [
+    "Package",
+    "Relation",
+    "load_packages",
+    "parse_installed",
+    "parse_packages",
+    "parse_relations",
+]
 
 _NOTE = "debian-packages-1"
 """The kind of the cached notes; the number changes with the fields of `Package`."""
@@ -119,6 +126,25 @@ def load_packages(file: Path, sha256: str, cache: Cache) -> tuple[Package, ...]:
 
 def parse_packages(lines: Iterable[str]) -> Iterator[Package]:
     """Yield the packages of an uncompressed index, given by lines; raises `ArchiveError`."""
+    return map(_package, _stanzas(lines))
+
+
+def parse_installed(text: str, architecture: str) -> Iterator[Package]:
+    """Yield the packages that dpkg's list of them has as installed, with no place and no hash.
+
+    Those of other architectures are left out. Raises `ArchiveError`.
+    """
+    own = {"all", architecture}
+    nowhere = {"Filename": "", "SHA256": "", "Size": "0"}
+    for fields in _stanzas(text.splitlines()):
+        # Images without dpkg have a list of their own, of installed packages alone.
+        status = fields.get("Status", "install ok installed")
+        if status.endswith(" installed") and fields.get("Architecture") in own:
+            yield _package(fields | nowhere)
+
+
+def _stanzas(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Yield the fields of each stanza (Debian policy 5.1), folded to one line."""
     fields: dict[str, str] = {}
     key = ""
     for line in lines:
@@ -129,10 +155,10 @@ def parse_packages(lines: Iterable[str]) -> Iterator[Package]:
             if colon:
                 fields[key] = value.strip()
         elif fields:
-            yield _package(fields)
+            yield fields
             fields = {}
     if fields:
-        yield _package(fields)
+        yield fields
 
 
 def _package(fields: Mapping[str, str]) -> Package:

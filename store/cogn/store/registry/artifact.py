@@ -13,6 +13,7 @@ import msgspec
 
 from cogn.store.registry.blob import Blob, blob_of_bytes
 from cogn.store.registry.repository import Manifest, Repository, descriptors
+from cogn.store.registry.untrusted import json_object, objects
 from cogn.store.tasks import task_group
 
 __all__ = ["attach", "attached"]
@@ -50,8 +51,6 @@ async def attach(
     )
     descriptor = _descriptor(_MANIFEST, manifest) | {"artifactType": media_type}
     digest = str(descriptor["digest"])
-    if await repository.has_manifest(digest, _MANIFEST):
-        return digest
 
     async def put(blob: Blob) -> None:
         if not await repository.has_blob(blob.digest):
@@ -88,7 +87,10 @@ async def _list(repository: Repository, subject: str, descriptor: dict[str, Any]
     tag = _stand_in(subject)
     listed = await repository.manifest(tag, [_INDEX])
     others = [] if listed is None else descriptors(listed.data)
-    by_digest = {str(each.get("digest")): each for each in [*others, descriptor]}
+    by_digest = {str(each.get("digest")): each for each in others}
+    if descriptor["digest"] in by_digest:
+        return
+    by_digest[str(descriptor["digest"])] = descriptor
     index = {
         "schemaVersion": 2,
         "mediaType": _INDEX,
@@ -103,13 +105,7 @@ def _stand_in(digest: str) -> str:
 
 
 def _layers(manifest: Manifest | None) -> list[dict[str, Any]]:
-    if manifest is None:
-        return []
-    try:
-        layers = msgspec.json.decode(manifest.data, type=dict[str, Any]).get("layers")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return []
-    return [each for each in layers if isinstance(each, dict)] if isinstance(layers, list) else []
+    return [] if manifest is None else objects(json_object(manifest.data).get("layers"))
 
 
 def _descriptor(media_type: str, data: bytes) -> dict[str, Any]:

@@ -13,13 +13,13 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import anyio
-import msgspec
 
 from cogn.store.errors import RegistryError
+from cogn.store.registry.untrusted import json_object
 
 if TYPE_CHECKING:
     from cogn.store.registry.credentials import Credential
@@ -173,10 +173,7 @@ class Authorizer:
         return TokenRequest(url, authorization=f"Basic {_basic(credential)}")
 
     def _token(self, body: bytes) -> _Token:
-        try:
-            answer = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.DecodeError:
-            answer = {}
+        answer = json_object(body)
         token = answer.get("token") or answer.get("access_token")
         life = answer.get("expires_in")
         header = _checked_token(token, self._host)

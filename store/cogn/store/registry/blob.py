@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,8 +13,11 @@ import anyio.to_thread
 from anyio.abc import ByteReceiveStream
 
 from cogn.store.errors import DamagedBlobError
+from cogn.store.retry import UnavailableError
 
-__all__ = ["Blob", "blob_of_bytes", "blob_of_file"]
+__all__ = ["Blob", "BlobReader", "blob_of_bytes", "blob_of_file"]
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,45 @@ def blob_of_file(path: Path, digest: str, size: int, name: str) -> Blob:
         return _FileStream(await anyio.to_thread.run_sync(_opened, path), path, digest, size)
 
     return Blob(digest=digest, size=size, name=name, open=open_)
+
+
+class BlobReader:
+    """Reads a blob from any position, from its start again where that is needed."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+        self._stream: ByteReceiveStream | None = None
+        self._rest = b""
+        self.position = 0
+
+    async def read(self, start: int, size: int) -> AsyncIterator[bytes]:
+        """Yield `size` bytes from `start` on."""
+        if self._stream is None or self.position > start:
+            await self.aclose()
+            self._stream = await self._blob.open()
+        while self.position < start:
+            await self._take(start - self.position)
+        end = start + size
+        while self.position < end:
+            yield await self._take(end - self.position)
+
+    async def _take(self, most: int) -> bytes:
+        assert self._stream is not None
+        try:
+            piece = self._rest or await self._stream.receive(_PIECE)
+        except UnavailableError:  # it comes from another registry, and broke: it begins anew
+            await self.aclose()
+            raise
+        piece, self._rest = piece[:most], piece[most:]
+        self.position += len(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        """Close the stream; reading opens another."""
+        stream, self._stream, self._rest, self.position = self._stream, None, b"", 0
+        if stream is not None:
+            with anyio.CancelScope(shield=True):
+                await stream.aclose()
 
 
 class _BytesStream(ByteReceiveStream):

@@ -17,10 +17,12 @@ from anyio.abc import ByteReceiveStream
 
 from cogn.report import Reporter
 from cogn.store.errors import HashError, RegistryError, UnknownBlobError
+from cogn.store.registry.answer import Answer, RefusedError
 from cogn.store.registry.auth import Scopes
 from cogn.store.registry.blob import Blob
 from cogn.store.registry.reference import Reference
-from cogn.store.registry.session import Answer, RefusedError, Session
+from cogn.store.registry.session import Session
+from cogn.store.registry.untrusted import json_object, objects
 from cogn.store.registry.upload import Upload, UploadTraits
 from cogn.store.retry import UnavailableError, retried, transport_errors
 
@@ -120,8 +122,11 @@ class Repository:
     def _upload(self, blob: Blob) -> Upload:
         return Upload(blob, self._session, self._path, scopes=self._scopes, traits=self._traits)
 
-    async def open_blob(self, digest: str) -> ByteReceiveStream:
-        """Return the blob's bytes; their stream raises `HashError` when they are others."""
+    async def open_blob(self, digest: str, size: int | None = None) -> ByteReceiveStream:
+        """Return the blob's bytes; their stream raises `HashError` when they are others.
+
+        `size` is what its descriptor says; without it, the registry's word is taken.
+        """
         stack = AsyncExitStack()
 
         async def attempt() -> httpx.Response:
@@ -135,7 +140,9 @@ class Repository:
             )
 
         response = await self._asked(attempt, f"fetching {digest}")
-        return _BlobStream(response, digest, stack)
+        length = response.headers.get("Content-Length", "")
+        stated = int(length) if length.isdecimal() else None
+        return _BlobStream(response, digest, stated if size is None else size, stack)
 
     async def read_blob(self, digest: str, limit: int) -> bytes:
         """Return a small blob; raises `RegistryError` for one of more than `limit` bytes."""
@@ -250,9 +257,12 @@ class Repository:
 class _BlobStream(ByteReceiveStream):
     """The body of an answer, checked against the digest that it was asked for by."""
 
-    def __init__(self, response: httpx.Response, digest: str, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, response: httpx.Response, digest: str, size: int | None, stack: AsyncExitStack
+    ) -> None:
         self._chunks = response.aiter_raw()
-        self._left = int(response.headers.get("Content-Length", "0"))
+        self._size = size
+        self._read = 0
         self._digest = digest
         self._hash = hashlib.sha256()
         self._stack = stack
@@ -261,13 +271,19 @@ class _BlobStream(ByteReceiveStream):
         """Return the next bytes, however many; raises `HashError` rather than give wrong ones."""
         async with transport_errors():
             chunk = await anext(self._chunks, b"")
+        self._hash.update(chunk)
+        self._read += len(chunk)
+        is_end = self._read >= self._size if chunk and self._size is not None else not chunk
+        if is_end and not self._is_right:
+            raise HashError(f"the registry gave other bytes for {self._digest}")
         if not chunk:
             raise anyio.EndOfStream
-        self._hash.update(chunk)
-        self._left -= len(chunk)
-        if self._left <= 0 and f"sha256:{self._hash.hexdigest()}" != self._digest:
-            raise HashError(f"the registry gave other bytes for {self._digest}")
         return chunk
+
+    @property
+    def _is_right(self) -> bool:
+        is_whole = self._size is None or self._read == self._size
+        return is_whole and f"sha256:{self._hash.hexdigest()}" == self._digest
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -276,11 +292,7 @@ class _BlobStream(ByteReceiveStream):
 
 def descriptors(body: bytes) -> list[dict[str, Any]]:
     """Return the descriptors in an image index; none of what is not one."""
-    try:
-        manifests = msgspec.json.decode(body, type=dict[str, Any]).get("manifests")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return []
-    return [e for e in manifests if isinstance(e, dict)] if isinstance(manifests, list) else []
+    return objects(json_object(body).get("manifests"))
 
 
 def _digests(errors: Sequence[dict[str, Any]]) -> frozenset[str]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import msgspec
 
 from cogn.report import Reporter
-from cogn.store.errors import RegistryError
+from cogn.store.registry.answer import (
+    PATIENCE,
+    Answer,
+    RefusedError,
+    printable,
+    read_answer,
+)
 from cogn.store.registry.auth import Authorizer, Lookup, Scopes, TokenRequest
+from cogn.store.registry.connection import new_connections, roots
 from cogn.store.retry import UnavailableError, failure, retried, transport_errors
 
 if TYPE_CHECKING:
     import httpx
 
     from cogn.store.registry.configuration import Endpoint
-__all__ = ["Answer", "Content", "RefusedError", "Session"]
+
+__all__ = ["Content", "Session"]
 
 Content = Callable[[], AsyncIterator[bytes]]
 """Gives the body of a request from its start, as often as it is asked to."""
@@ -29,38 +34,9 @@ Content = Callable[[], AsyncIterator[bytes]]
 _LARGEST_ANSWER = 4 << 20  # what registries allow a manifest
 _LARGEST_TOKEN = 64 << 10
 _LARGEST_ERROR = 16 << 10
-_LONGEST_MESSAGE = 200
 _MOST_REDIRECTS = 5
-_PATIENCE = 300.0
-"""Seconds that a registry may take to answer, or to take the next piece of what it is sent. Some
-hash or copy a whole blob before they answer."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TO_TLS = "HTTP request to an HTTPS server"  # how servers written in Go say so
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that was read to its end."""
-
-    status: int
-    reason: str
-    headers: httpx.Headers
-    body: bytes
-    url: httpx.URL
-    """Of the request, for locations that are relative to it."""
-
-
-class RefusedError(UnavailableError):
-    """Raised when a registry answered otherwise than hoped; never leaves `cogn.store`."""
-
-    def __init__(self, cause: UnavailableError, message: str, answer: Answer) -> None:
-        super().__init__(message, may_pass=cause.may_pass, wait=cause.wait, status=cause.status)
-        self.answer = answer
-
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        """The errors of the answer's body, as the distribution specification has them."""
-        return _errors(self.answer.body)
 
 
 class Session:
@@ -93,9 +69,9 @@ class Session:
         from cogn.store.client import httpx
 
         async with AsyncExitStack() as stack:
-            *others, final = _roots(endpoint)
+            *others, final = roots(endpoint)
             for root in (*others, final):
-                client = await stack.enter_async_context(_client(endpoint, root))
+                client = await stack.enter_async_context(new_connections(endpoint, root))
                 session = cls(client, httpx.URL(root), lookup, reporter)
                 stack.push_async_callback(session._close_elsewhere)
                 try:
@@ -132,7 +108,7 @@ class Session:
         if size is not None:
             own["Content-Length"] = str(size)
         async with self._exchange(method, path, own, content, expected, scopes) as response:
-            answer = await _read(response, _LARGEST_ANSWER)
+            answer = await read_answer(response, _LARGEST_ANSWER)
         self._warn(answer)
         return answer
 
@@ -149,7 +125,8 @@ class Session:
 
     def scrubbed(self, text: str) -> str:
         """Return `text` without any secret that this session knows."""
-        for secret in self._authorizer.secrets:
+        # The longest first: another may be a part of it.
+        for secret in sorted(self._authorizer.secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
 
@@ -172,7 +149,7 @@ class Session:
                 if response.status_code in expected:
                     yield response
                     return
-                answer = await _read(response, _LARGEST_ERROR)
+                answer = await read_answer(response, _LARGEST_ERROR)
             if attempt == 1 and is_own and answer.status == HTTPStatus.UNAUTHORIZED:
                 self._authorizer.drop(scopes, token)
                 if await self._authorizer.challenged(answer.headers.get_list("WWW-Authenticate")):
@@ -205,7 +182,7 @@ class Session:
 
     async def _ping(self) -> Answer:
         async with _sent(self._client, "GET", self._url.join("/v2/"), {}, None) as response:
-            answer = await _read(response, _LARGEST_ERROR)
+            answer = await read_answer(response, _LARGEST_ERROR)
         return self._passing(answer)
 
     async def _fetch_token(self, request: TokenRequest) -> tuple[int, bytes]:
@@ -223,7 +200,7 @@ class Session:
         async def attempt() -> Answer:
             client = self._client_of(url)
             async with _sent(client, method, url, headers, request.form) as response:
-                return self._passing(await _read(response, _LARGEST_TOKEN))
+                return self._passing(await read_answer(response, _LARGEST_TOKEN))
 
         answer = await retried(attempt)
         return answer.status, answer.body
@@ -237,18 +214,13 @@ class Session:
 
     def _refused(self, answer: Answer) -> RefusedError:
         cause = failure(answer.status, answer.reason, answer.headers)
-        said = "; ".join(
-            ": ".join(str(each[key]) for key in ("code", "message") if each.get(key))
-            for each in _errors(answer.body)
-        )
-        message = f"{cause}: {said}" if said else str(cause)
-        return RefusedError(cause, _printable(self.scrubbed(message)), answer)
+        return RefusedError(cause, answer, lambda text: printable(self.scrubbed(text)))
 
     def _warn(self, answer: Answer) -> None:
         """Pass on what the registry says with ``Warning: 299 - "text"``, each text once."""
         for header in answer.headers.get_list("Warning"):
             code, _, rest = header.partition(" ")
-            text = _printable(self.scrubbed(rest.partition(" ")[2].strip('"')))
+            text = printable(self.scrubbed(rest.partition(" ")[2].strip('"')))
             if code == "299" and text and text not in self._warned:
                 self._warned.add(text)
                 self._reporter.warn(f"{self._url.netloc.decode()} says: {text}")
@@ -260,42 +232,12 @@ class Session:
         if self._elsewhere is None:
             from cogn.store.client import new_client, system_trust
 
-            self._elsewhere = new_client(verify=system_trust(), read_seconds=_PATIENCE)
+            self._elsewhere = new_client(verify=system_trust(), read_seconds=PATIENCE)
         return self._elsewhere
 
     async def _close_elsewhere(self) -> None:
         if self._elsewhere is not None:
             await self._elsewhere.aclose()
-
-
-def _roots(endpoint: Endpoint) -> list[str]:
-    """Return the URLs at which the registry may answer, the likeliest first."""
-    if not endpoint.may_be_plain:
-        return [f"https://{endpoint.netloc}"]
-    schemes = ("http", "https") if endpoint.is_loopback else ("https", "http")
-    return [f"{scheme}://{endpoint.netloc}" for scheme in schemes]
-
-
-def _client(endpoint: Endpoint, root: str) -> httpx.AsyncClient:
-    from cogn.store.client import new_client, system_trust
-
-    if root.startswith("http:"):
-        return new_client(verify=False, read_seconds=_PATIENCE)
-    context = system_trust()
-    certificates = endpoint.certificates
-    try:
-        for authority in certificates.authorities:
-            context.load_verify_locations(authority)
-        for certificate, key in certificates.clients:
-            context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise RegistryError(
-            f"the certificates for `{endpoint.netloc}` cannot be used: {error}"
-        ) from error
-    if endpoint.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return new_client(verify=context, read_seconds=_PATIENCE)
 
 
 @asynccontextmanager
@@ -311,7 +253,7 @@ async def _sent(
 
     async with transport_errors():
         try:
-            with anyio.fail_after(_PATIENCE) as scope:
+            with anyio.fail_after(PATIENCE) as scope:
                 body = _patient(content(), scope) if callable(content) else content
                 request = client.build_request(method, url, headers=headers, content=body)
                 response = await client.send(request, stream=True)
@@ -330,27 +272,7 @@ async def _patient(chunks: AsyncIterator[bytes], scope: anyio.CancelScope) -> As
     """Pass on what is sent; with each piece that was taken, the time for the answer begins anew."""
     async for chunk in chunks:
         yield chunk
-        scope.deadline = anyio.current_time() + _PATIENCE
-
-
-async def _read(response: httpx.Response, limit: int) -> Answer:
-    """Return the answer with its body; of an error's, which may be anything, the beginning."""
-    body = bytearray()
-    with anyio.move_on_after(_PATIENCE):
-        async with transport_errors():
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > limit:
-                    break
-    if len(body) > limit and response.is_success:
-        raise UnavailableError(f"its answer is longer than the {limit} bytes allowed")
-    return Answer(
-        response.status_code,
-        response.reason_phrase,
-        response.headers,
-        bytes(body),
-        response.url,
-    )
+        scope.deadline = anyio.current_time() + PATIENCE
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -359,17 +281,3 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 def _wants_tls(answer: Answer) -> bool:
     return answer.status == HTTPStatus.BAD_REQUEST and _TO_TLS.encode() in answer.body
-
-
-def _errors(body: bytes) -> list[dict[str, Any]]:
-    try:
-        errors = msgspec.json.decode(body, type=dict[str, Any]).get("errors")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return []
-    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-
-
-def _printable(text: str) -> str:
-    """Return a server's words fit for a line of a message."""
-    line = "".join(char if char.isprintable() else " " for char in text)
-    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + " ..."

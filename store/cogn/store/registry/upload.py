@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import anyio
-from anyio.abc import ByteReceiveStream
 
 from cogn.report import Task
 from cogn.store.errors import RegistryError
+from cogn.store.registry.answer import Answer, RefusedError
 from cogn.store.registry.auth import Scopes
-from cogn.store.registry.blob import Blob
-from cogn.store.registry.session import Answer, RefusedError, Session
+from cogn.store.registry.blob import Blob, BlobReader
+from cogn.store.registry.session import Session
 from cogn.store.retry import UnavailableError, pause
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Upload", "UploadTraits"]
 
-_PIECE = 1 << 20
 _MEBIBYTE = 1 << 20
 _SMALLEST_CHUNK = 64 << 10
 _RANGE = re.compile(r"(?:bytes[= ])?0-(\d+)")
@@ -67,7 +66,7 @@ class Upload:
         self._scopes = scopes
         self._traits = traits
         self._task = Task()
-        self._reader = _Reader(blob)
+        self._reader = BlobReader(blob)
         self._location: httpx.URL | None = None
         self._chunk = traits.chunk
         self._longest_chunk: int | None = None
@@ -197,7 +196,7 @@ class Upload:
             content=lambda: self._pieces(start, size),
             size=size,
         )
-        got = answer.headers.get("Docker-Content-Digest", self._blob.digest)
+        got = self._session.scrubbed(answer.headers.get("Docker-Content-Digest", self._blob.digest))
         if got != self._blob.digest:
             self._location = None
             raise RegistryError(
@@ -297,41 +296,6 @@ class Upload:
             self._location = answer.url.join(location)
         elif required:
             raise UnavailableError("the server opened an upload without saying where")
-
-
-class _Reader:
-    """Reads a blob from any position, from its start again where that is needed."""
-
-    def __init__(self, blob: Blob) -> None:
-        self._blob = blob
-        self._stream: ByteReceiveStream | None = None
-        self._rest = b""
-        self.position = 0
-
-    async def read(self, start: int, size: int) -> AsyncIterator[bytes]:
-        """Yield `size` bytes from `start` on."""
-        if self._stream is None or self.position > start:
-            await self.aclose()
-            self._stream = await self._blob.open()
-        while self.position < start:
-            await self._take(start - self.position)
-        end = start + size
-        while self.position < end:
-            yield await self._take(end - self.position)
-
-    async def _take(self, most: int) -> bytes:
-        assert self._stream is not None
-        piece = self._rest or await self._stream.receive(_PIECE)
-        piece, self._rest = piece[:most], piece[most:]
-        self.position += len(piece)
-        return piece
-
-    async def aclose(self) -> None:
-        """Close the stream; reading opens another."""
-        stream, self._stream, self._rest, self.position = self._stream, None, b"", 0
-        if stream is not None:
-            with anyio.CancelScope(shield=True):
-                await stream.aclose()
 
 
 def _with_digest(location: httpx.URL, digest: str) -> httpx.URL:

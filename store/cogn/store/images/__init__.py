@@ -1,0 +1,17 @@
+"""Images of registries that others are based on: finding them, and learning what they hold."""
+
+from cogn.store.images.manifest import ImageLayer, RegistryImage, find_image
+from cogn.store.images.reading import RootfsReader
+from cogn.store.images.rootfs import Metadata, Rootfs
+from cogn.store.images.source import ImageSource, LockedLayer
+
+__all__ = [
+    "ImageLayer",
+    "ImageSource",
+    "LockedLayer",
+    "Metadata",
+    "RegistryImage",
+    "Rootfs",
+    "RootfsReader",
+    "find_image",
+]
