@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from cogn import layers, lockfiles, resolver
-from cogn.cli.output import each_platform, make_reporter, say
+from cogn.cli.output import each_platform, make_reporter, readable_size, say
 from cogn.layers import (
     Builder,
     Compression,
@@ -92,8 +92,8 @@ def run(directory: Path, options: Options) -> str:
     if local is not None:
         say(f"Assembled {local}: {_summary(images)}")
     if reference is not None:
-        spared = max(0, _size(images) - sent)
-        say(f"Pushed {reference}: {_summary(images)}; {_bytes(sent)} sent, {_bytes(spared)} spared")
+        moved, spared = readable_size(sent), readable_size(max(0, _size(images) - sent))
+        say(f"Pushed {reference}: {_summary(images)}; {moved} sent, {spared} spared")
     if engine is not None:
         say(f"Loaded {_image_name(root, brief)} into {engine}: {_summary(images)}")
     return manifests_of(images)[-1].digest
@@ -114,14 +114,6 @@ def _size(images: Sequence[Image]) -> int:
     layers_ = {layer.digest: layer.size for image in images for layer in image.layers}
     documents = {image.config.digest: len(image.config.data) for image in images}
     return sum((layers_ | documents).values())
-
-
-def _bytes(count: int) -> str:
-    """Return a number of bytes in the unit that fits it."""
-    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= size:
-            return f"{count / size:.{2 if unit == 'GB' else 1}f} {unit}"
-    return f"{count} B"
 
 
 @dataclass(frozen=True, slots=True)

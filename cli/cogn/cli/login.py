@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import anyio
 import click
 
+from cogn.cli.configuration import registry_configuration
 from cogn.cli.output import PlainReporter, say
-from cogn.resolver.errors import ProjectError
-from cogn.resolver.root import SETTINGS_NAME, find_root
-from cogn.resolver.settings import read_settings
 from cogn.store.errors import CredentialsError, RegistryError
-from cogn.store.registry import Reference, RegistryConfiguration
+from cogn.store.registry import Reference
 from cogn.store.registry.credentials import Credential, Credentials
 from cogn.store.registry.registries import check_login
 
@@ -44,7 +41,7 @@ def login(host: str, username: str | None, password: str | None) -> None:
     if not username or ":" in username or not username.isprintable():
         raise CredentialsError(f"`{username}` cannot be a username")
     credential = Credential(username, password)
-    anyio.run(check_login, host, credential, _configuration())
+    anyio.run(check_login, host, credential, registry_configuration())
     kept = Credentials.find().store(host, credential)
     if not kept.is_plain:
         say(f"Logged in to `{host}`; `{kept.place}` keeps the password")
@@ -97,12 +94,3 @@ def _registry(text: str) -> str:
             hint="write it as `registry.example.com` or `localhost:5000`",
         )
     return reference.host
-
-
-def _configuration() -> RegistryConfiguration:
-    """Return what a push from this directory goes by."""
-    try:
-        settings = find_root(Path.cwd()) / SETTINGS_NAME
-    except ProjectError:
-        return RegistryConfiguration.load()
-    return RegistryConfiguration.load(read_settings(settings).registry_tables)

@@ -24,6 +24,7 @@ __all__ = [
     "cache_info",
     "cache_prune",
     "cogn",
+    "inspect",
     "lock",
     "login",
     "logout",
@@ -149,6 +150,20 @@ def assemble(
         sparse=sparse,
     )
     click.echo(run(directory, options))
+
+
+@cogn.command()
+@click.argument("reference", metavar="REF")
+@click.option("--lock", "lock_only", is_flag=True, help="Print the lock that is kept with it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; sizes are in bytes.")
+def inspect(reference: str, *, lock_only: bool, as_json: bool) -> None:
+    """Print what the image REF in a registry is made of."""
+    from cogn.cli.inspect import show_image, show_lock
+
+    if lock_only:
+        show_lock(reference)
+    else:
+        show_image(reference, as_json=as_json)
 
 
 @cogn.command()

@@ -25,6 +25,7 @@ __all__ = [
     "TerminalReporter",
     "each_platform",
     "make_reporter",
+    "readable_size",
     "say",
     "show_error",
 ]
@@ -43,6 +44,14 @@ def each_platform(texts: Sequence[tuple[str, str]]) -> str:
     if len(texts) == 1:
         return texts[0][1]
     return "; ".join(f"{platform}: {text}" for platform, text in texts)
+
+
+def readable_size(count: int) -> str:
+    """Return a number of bytes in the unit that fits it."""
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= size:
+            return f"{count / size:.{2 if unit == 'GB' else 1}f} {unit}"
+    return f"{count} B"
 
 
 def show_error(error: CognError) -> None:

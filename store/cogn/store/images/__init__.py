@@ -1,5 +1,6 @@
 """Images of registries that others are based on: finding them, and learning what they hold."""
 
+from cogn.store.images.contents import NamedLayer, PlatformImage, list_images
 from cogn.store.images.manifest import ImageLayer, RegistryImage, find_image
 from cogn.store.images.reading import RootfsReader
 from cogn.store.images.rootfs import Metadata, Rootfs
@@ -10,8 +11,11 @@ __all__ = [
     "ImageSource",
     "LockedLayer",
     "Metadata",
+    "NamedLayer",
+    "PlatformImage",
     "RegistryImage",
     "Rootfs",
     "RootfsReader",
     "find_image",
+    "list_images",
 ]

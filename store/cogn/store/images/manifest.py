@@ -207,7 +207,7 @@ class _Finder:
     def _decoded(self, data: bytes, kind: type[_T]) -> _T:
         try:
             return msgspec.json.decode(data, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._error(f"a document of it is malformed: {error}") from error
 
     def _refuse(self, what: str, *, hint: str | None = None) -> NoReturn:

@@ -14,7 +14,7 @@ from anyio.abc import ByteReceiveStream
 from cogn.report import Reporter
 from cogn.store.cache import Cache
 from cogn.store.errors import HashError, RegistryError
-from cogn.store.registry import Manifest, Reference, Registries, Repository
+from cogn.store.registry import Manifest, Reference, Registries, Repository, attached
 from cogn.store.retry import UnavailableError, retried
 
 __all__ = ["ImageSource", "Into", "LockedLayer"]
@@ -72,6 +72,13 @@ class ImageSource:
     async def read_blob(self, digest: str, limit: int) -> bytes:
         """Return a small blob; raises `RegistryError`, `HashError`."""
         return await self._first(lambda repository: repository.read_blob(digest, limit))
+
+    async def attached(self, subject: str, media_type: str) -> bytes | None:
+        """Return the file of one type that is kept with the manifest `subject`, or None.
+
+        Raises `RegistryError`, `HashError`.
+        """
+        return await self._first(lambda each: attached(each, subject, media_type))
 
     async def open_layer(self, layer: LockedLayer) -> ByteReceiveStream:
         """Return the bytes of a layer's blob, checked as those of `Repository.open_blob`."""
