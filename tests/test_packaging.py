@@ -23,6 +23,7 @@ from cogn.cli.main import cogn
 from cogn.resolver.matrix import load_matrix
 from cogn.store.debian import archive_keys
 from cogn.store.runtime import runtime_wheel
+from cogn.resolver.signature import read_document
 runtime = runtime_wheel()
 found = [runtime.file, runtime.sha256, len(load_matrix().drivers), len(archive_keys())]
 json.dump(found, sys.stdout)
@@ -59,7 +60,8 @@ def test_a_release_finds_the_same_data_as_a_checkout(wheel: Path, tmp_path: Path
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     packages = sysconfig.get_path("purelib")
-    parts = [ROOT / name for name in ("report", "lockfiles", "store", "resolver", "layers", "cli")]
+    names = ("report", "lockfiles", "store", "resolver", "layers", "cli", "runtime")
+    parts = [ROOT / name for name in names]
     runtime = runtime_wheel()
     found = probe(tmp_path, packages)
     assert found[:2] == [runtime.file, runtime.sha256]

@@ -5,20 +5,30 @@ This package uses the standard library only and is all that is added to a model'
 
 from cog.input import Input
 from cog.model import BaseModel
-from cog.predictor import BasePredictor, BaseRunner, streaming
-from cog.types import ConcatenateIterator, File, Path, Secret
+from cog.predictor import BasePredictor, BaseRunner, concurrent, streaming
+from cog.types import (
+    AsyncConcatenateIterator,
+    ConcatenateIterator,
+    File,
+    Opaque,
+    Path,
+    Secret,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncConcatenateIterator",
     "BaseModel",
     "BasePredictor",
     "BaseRunner",
     "ConcatenateIterator",
     "File",
     "Input",
+    "Opaque",
     "Path",
     "Secret",
     "__version__",
+    "concurrent",
     "streaming",
 ]

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import io
 import pathlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["ConcatenateIterator", "File", "Path", "Secret"]
+__all__ = [
+    "AsyncConcatenateIterator",
+    "ConcatenateIterator",
+    "File",
+    "Opaque",
+    "Path",
+    "Secret",
+]
 
 _Item = TypeVar("_Item", covariant=True)
 
@@ -43,3 +50,14 @@ class Secret:
 
 class ConcatenateIterator(Iterator[_Item]):
     """The return type of a `run()` that yields pieces of text which make one text together."""
+
+
+class AsyncConcatenateIterator(AsyncIterator[_Item]):
+    """The same for an `async def run()`."""
+
+
+class Opaque:
+    """Marks a type whose fields are nobody's business: `Annotated[Settings, Opaque]`.
+
+    Clients see an object of any content, or a list of them.
+    """

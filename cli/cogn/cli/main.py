@@ -29,6 +29,7 @@ __all__ = [
     "login",
     "logout",
     "main",
+    "schema",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -150,6 +151,15 @@ def assemble(
         sparse=sparse,
     )
     click.echo(run(directory, options))
+
+
+@cogn.command()
+@_DIRECTORY
+def schema(directory: Path) -> None:
+    """Print the OpenAPI document of the model in DIR, made from its source."""
+    from cogn.cli.schema import schema as document
+
+    click.echo(document(directory))
 
 
 @cogn.command()

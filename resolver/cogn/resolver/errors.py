@@ -7,7 +7,9 @@
     ├── ConfigError             a mistake in cog.yaml or cogn.toml
     │   └── UnsupportedError    something that Cog does and cogn does not
     ├── RequirementsError       a mistake in the Python requirements
-    └── CudaError               the image cannot use a GPU as it was asked to
+    ├── CudaError               the image cannot use a GPU as it was asked to
+    └── signature.PredictorError    the predictor cannot be served as it is written
+        └── signature.UnknownValueError    something in it cannot be known without running it
 """
 
 from __future__ import annotations

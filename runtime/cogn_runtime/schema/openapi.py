@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cogn_runtime.schema.errors import SignatureError
-from cogn_runtime.schema.signature import MISSING, InputField, Signature
+from cogn_runtime.schema.signature import MISSING, InputField, Json, Signature
 from cogn_runtime.schema.types import (
     AnyObject,
     ListOf,
@@ -138,8 +138,8 @@ def _input(field: InputField, order: int) -> Object:
             schema["nullable"] = True
     described = {
         "description": field.description,
-        "minimum": _number(field.ge),
-        "maximum": _number(field.le),
+        "minimum": _numbers(field.ge),
+        "maximum": _numbers(field.le),
         "minLength": field.min_length,
         "maxLength": field.max_length,
         "pattern": field.regex,
@@ -148,8 +148,7 @@ def _input(field: InputField, order: int) -> Object:
     }
     schema |= {key: value for key, value in described.items() if value is not None}
     if field.default is not MISSING:
-        default = field.default
-        schema["default"] = _number(default) if isinstance(default, float) else default
+        schema["default"] = _numbers(field.default)
     schema["x-order"] = order
     return schema
 
@@ -160,7 +159,7 @@ def _enum(field: InputField) -> Object:
         "title": field.name,
         "description": "An enumeration.",
         **_schema(of),
-        "enum": list(field.choices or ()),
+        "enum": _numbers(list(field.choices or ())),
     }
 
 
@@ -207,9 +206,16 @@ def _title(name: str) -> str:
     return " ".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
-def _number(value: float | None) -> float | None:
-    """Return `value` as an int where it is one: JSON readers differ on `1.0`."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _numbers(value: Json) -> Json:
+    """Return `value` with an int for each float that is one: JSON readers differ on `1.0`."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_numbers(each) for each in value]
+        case dict():
+            return {key: _numbers(each) for key, each in value.items()}
+    return value
 
 
 def _reference(name: str) -> Object:

@@ -7,8 +7,11 @@ code with the same words, and read the same default from it.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import itertools
 import json
+import math
+import pathlib
 import re
 from collections.abc import Iterator
 
@@ -18,7 +21,7 @@ from cogn_runtime.schema.signature import MISSING, InputField, Signature
 from cogn_runtime.schema.types import AnyObject, ListOf, Nullable, OneOf, Scalar, Type
 from cogn_runtime.schema.values import problems
 
-__all__ = ["checked", "checked_input"]
+__all__ = ["checked", "checked_input", "plain"]
 
 _NUMBERS = (Scalar("int"), Scalar("float"))
 _CHOICE_TYPES: dict[Type, tuple[type, ...]] = {
@@ -27,6 +30,33 @@ _CHOICE_TYPES: dict[Type, tuple[type, ...]] = {
     Scalar("float"): (int, float),
 }
 _FILES = (Scalar("path"), Scalar("file"))
+_WRITTEN_AS: dict[str, tuple[tuple[type, ...], str]] = {
+    "description": ((str,), "text"),
+    "ge": ((int, float), "a number"),
+    "le": ((int, float), "a number"),
+    "min_length": ((int,), "an integer"),
+    "max_length": ((int,), "an integer"),
+    "regex": ((str,), "text"),
+    "deprecated": ((bool,), "True or False"),
+    "accept": ((str,), "text"),
+}
+
+
+def plain(value: object) -> object:
+    """Return `value` with what JSON has another word for in that word.
+
+    Paths are text, tuples are lists, members of an enumeration of text or numbers are its values.
+    """
+    match value:
+        case pathlib.PurePath():
+            return str(value)
+        case enum.Enum() if isinstance(value, str | int | float):
+            return value.value
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+    return value
 
 
 def checked(signature: Signature) -> Signature:
@@ -62,7 +92,10 @@ def checked_input(field: InputField, owner: str) -> InputField:
             field = dataclasses.replace(field, default=MISSING)
     # Lazily, because each kind of check relies on those before it.
     for problem, hint in itertools.chain(
-        _type_problems(field.type), _constraint_problems(field), _default_problems(field)
+        _type_problems(field.type),
+        _word_problems(field),
+        _constraint_problems(field),
+        _default_problems(field),
     ):
         raise SignatureError(where, problem, hint)
     return field
@@ -92,6 +125,16 @@ def _type_problems(type_: Type) -> Iterator[tuple[str, str]]:
     for part in (value, *parts):
         if not isinstance(part, Scalar | AnyObject | ListOf | OneOf):
             yield "this type can only be an output", "take a `dict` and read its fields"
+
+
+def _word_problems(field: InputField) -> Iterator[tuple[str, str]]:
+    for name, (types, shown) in _WRITTEN_AS.items():
+        value = getattr(field, name)
+        if value is None:
+            continue
+        wrong = not isinstance(value, types) or (bool not in types and isinstance(value, bool))
+        if wrong or (isinstance(value, float) and not math.isfinite(value)):
+            yield f"{name} has to be {shown}, not {value!r}", "correct it, or leave it out"
 
 
 def _constraint_problems(field: InputField) -> Iterator[tuple[str, str]]:

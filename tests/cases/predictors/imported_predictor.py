@@ -1,0 +1,4 @@
+# ruff: noqa
+# mypy: ignore-errors
+# reference: SeededPredictor
+from shared.base import SeededPredictor

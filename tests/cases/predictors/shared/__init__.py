@@ -1,0 +1,3 @@
+# ruff: noqa
+# mypy: ignore-errors
+VERSION = "2.1"
