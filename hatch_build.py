@@ -1,4 +1,7 @@
-"""Puts the runtime's wheel into a release of `cogn-build`, beside the code that looks for it."""
+"""Puts the runtime's wheel into a release of `cogn-build`, and what both of them need.
+
+A checkout has the runtime installed beside it and needs neither.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,17 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class RuntimeHook(BuildHookInterface[Any]):
-    """Builds the runtime's wheel and adds it to the wheel being built."""
+    """Builds the runtime's wheel and adds it to the wheel being built, and its schema package."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Add the runtime's wheel, except to an editable install, which builds it when asked."""
+        """Add both, except to an editable install, which builds the wheel when asked."""
         if version == "editable":
             return
         backend = runpy.run_path(str(Path(self.root, "runtime", "backend.py")))
         directory = tempfile.mkdtemp(prefix="cogn-")
         name = backend["build_wheel"](directory)
-        build_data["force_include"][str(Path(directory, name))] = f"cogn/store/{name}"
+        included = build_data["force_include"]
+        included[str(Path(directory, name))] = f"cogn/store/{name}"
+        # A model's signature: made from its source here, from the loaded code in an image.
+        for path in ("cogn_runtime/__init__.py", "cogn_runtime/schema"):
+            included[str(Path(self.root, "runtime", path))] = path

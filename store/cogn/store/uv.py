@@ -201,14 +201,18 @@ class Uv:
             *("--no-header", "--no-progress", "--color", "never"),
         ]
         try:
-            result = await anyio.run_process(
-                command,
-                input="\n".join(requirements).encode(),
-                cwd=self._directory,
-                env={**os.environ, "UV_NO_WRAP": "1"},
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
+            # Not through a pipe, which breaks when uv ends before it has read all.
+            with tempfile.TemporaryFile() as lines:
+                lines.write("\n".join(requirements).encode())
+                lines.seek(0)
+                result = await anyio.run_process(
+                    command,
+                    stdin=lines,
+                    cwd=self._directory,
+                    env={**os.environ, "UV_NO_WRAP": "1"},
+                    stdout=subprocess.DEVNULL,
+                    check=False,
+                )
         except OSError as error:
             msg = f"uv does not start: {error.strerror}"
             raise UvError(msg) from error
