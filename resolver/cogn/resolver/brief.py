@@ -25,7 +25,7 @@ __all__ = ["FILES", "Brief", "read_brief"]
 FILES = (CONFIG_NAME, SETTINGS_NAME, "uv.toml", "pyproject.toml")
 """The files that every project is read from, where they exist; requirements come on top."""
 
-_NOTES = "projects-2"  # another number when another thing is read from the same files
+_NOTES = "projects-3"  # another number when another thing is read from the same files
 _SETTLED = 2.0
 """Seconds. Times of files may be as coarse: one that just changed may change again unseen."""
 
@@ -51,21 +51,39 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
         return (self.inputs, self.bytecode) != (lock.inputs, lock.bytecode)
 
 
+class _Heard(msgspec.Struct, frozen=True, array_like=True):
+    """A note or a warning to the person, who is to hear it every time."""
+
+    message: str
+    is_warning: bool = False
+    hint: str | None = None
+
+    def say(self, reporter: Reporter) -> None:
+        if self.is_warning:
+            reporter.warn(self.message, hint=self.hint)
+        else:
+            reporter.note(self.message)
+
+
 class _Note(msgspec.Struct, frozen=True):
     files: dict[str, str | None]
     """The hash of each file that was read, None where there was none."""
     brief: Brief
+    heard: list[_Heard]
+    """What reading them gave rise to, in order."""
 
 
 def read_brief(directory: Path, cache: Cache, reporter: Reporter) -> tuple[Path, Brief]:
     """Return the root of the project that `directory` is in, and its brief.
 
-    Raises what `Project.load` raises. A project that gives rise to a note or a warning is read
-    every time, so that it is heard every time.
+    Raises what `Project.load` raises. The notes and warnings that reading the project gives rise to
+    are given every time.
     """
     root = find_root(directory)
     key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()
     if (note := _decoded(cache.note(_NOTES, key))) and _hashes(root, note.files) == note.files:
+        for heard in note.heard:
+            heard.say(reporter)
         return root, note.brief
     from cogn.resolver.project import Project
 
@@ -73,27 +91,27 @@ def read_brief(directory: Path, cache: Cache, reporter: Reporter) -> tuple[Path,
     listener = _Listener(reporter)
     project = Project.load(root, listener)
     files = _hashes(root, (*FILES, *project.requirements.files))
-    if not listener.heard and _latest_change(root, files) + _SETTLED < begin:
-        cache.set_note(_NOTES, key, _Note(files, project.brief))
+    if _latest_change(root, files) + _SETTLED < begin:
+        cache.set_note(_NOTES, key, _Note(files, project.brief, listener.heard))
     return root, project.brief
 
 
 class _Listener(Reporter):
-    """Passes everything on and knows whether there was anything."""
+    """Passes everything on and remembers what was said."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self.heard = False
+        self.heard: list[_Heard] = []
 
     def task(self, verb: str, name: str, total: int | None = None) -> Task:
         return self._reporter.task(verb, name, total)
 
     def note(self, message: str) -> None:
-        self.heard = True
+        self.heard.append(_Heard(message))
         self._reporter.note(message)
 
     def warn(self, message: str, *, hint: str | None = None) -> None:
-        self.heard = True
+        self.heard.append(_Heard(message, is_warning=True, hint=hint))
         self._reporter.warn(message, hint=hint)
 
 
