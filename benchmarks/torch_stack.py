@@ -6,41 +6,30 @@ with the interpreter of `.venv`. The table goes to stdout.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import resource
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # for `support`, so these imports come after it
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))  # for `benchmarks`
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))  # for `support`
 
-from cogn.lockfiles import Lock  # noqa: E402
-from cogn.store import Cache  # noqa: E402
-from support.projects import cache_of_inputs, unseal  # noqa: E402
-from support.servers import running_registry  # noqa: E402
+from benchmarks.common import COGN, REQUIREMENT, UV, benchmark, fresh, make_project, run, warm
 
-COGN = ROOT / ".venv/bin/cogn"
-UV = ROOT / ".venv/bin/uv"
-REQUIREMENT = "torch==2.9.1"
+from cogn.lockfiles import Lock
+from cogn.store import Cache
+from support.projects import cache_of_inputs, unseal
+from support.servers import running_registry
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, help="a directory to keep for the next run")
-    parser.add_argument("--skip-peers", action="store_true", help="time cogn alone")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="cogn-bench-") as temporary:
-        work = arguments.work or Path(temporary)
-        work.mkdir(exist_ok=True)
-        rows, memory = measure(work, peers=not arguments.skip_peers)
+    with benchmark(__doc__) as (work, peers):
+        rows, memory = measure(work, peers=peers)
     base = rows[0][1]
     print(f"{REQUIREMENT}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     print(f"{'':58} {'seconds':>8} {'ratio':>6}")
@@ -51,7 +40,7 @@ def main() -> None:
 
 def measure(work: Path, *, peers: bool) -> tuple[list[tuple[str, float]], float]:
     """Return what was timed, name and seconds, and the peak memory of cogn in MB."""
-    project = make_project(work / "project")
+    project = make_project(work / "torch")
     run(COGN, "lock", project)
     run(COGN, "assemble", project)  # fetches what the measurements need
     lock = unseal(project)
@@ -66,35 +55,26 @@ def measure(work: Path, *, peers: bool) -> tuple[list[tuple[str, float]], float]
 
     warm(wheels)
     with running_registry(fresh(work / "registry")) as host:
+        push = ("--push", f"{host}/torch:1")
         rows.append(timed("cogn assemble, an OCI layout", assemble))
-        rows.append(timed("cogn assemble --push", lambda: assemble("--push", f"{host}/torch:1")))
+        rows.append(timed("cogn assemble --push", lambda: assemble(*push)))
         rows.append(timed("cogn assemble, nothing changed", assemble))
         source = project / "run.py"
         source.write_text(source.read_text() + "# changed\n")
         rows.append(timed("cogn assemble, one line of source changed", assemble))
-        push = ("--push", f"{host}/torch:1")
         rows.append(timed("cogn assemble --push, that line", lambda: assemble(*push)))
+    unseal(project)
+    cache_of_inputs(lock, fresh(inputs))
+    with running_registry(fresh(work / "registry")) as host:
+        first = ("--push", f"{host}/torch:1")
+        rows.append(timed("cogn assemble --push, nothing built yet", lambda: assemble(*first)))
         # Nothing but cogn was started so far.
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
         if peers:
             rows += buildah(wheels, host, work, project)
     if peers:
         rows += tar(wheels, work)
     return rows, memory
-
-
-def make_project(directory: Path) -> Path:
-    """Write the model; return its directory."""
-    directory.mkdir(exist_ok=True)
-    (directory / "cog.yaml").write_text(
-        "build: {gpu: true, python_version: '3.13', python_requirements: requirements.txt}\n"
-        "run: run.py:run\n"
-    )
-    (directory / "requirements.txt").write_text(f"{REQUIREMENT}\n")
-    (directory / "run.py").write_text("def run() -> str:\n    return ''\n")
-    # pip and uv compile nothing here either.
-    (directory / "cogn.toml").write_text("bytecode = false\n")
-    return directory
 
 
 def link_wheels(lock: Lock, directory: Path) -> Path:
@@ -104,14 +84,6 @@ def link_wheels(lock: Lock, directory: Path) -> Path:
     for wheel in locked.wheels:
         os.link(Cache().path(wheel.sha256), directory / wheel.file)
     return directory
-
-
-def warm(wheels: Path) -> None:
-    """Read all wheels once, so that no measurement waits for the disk in place of another."""
-    for wheel in wheels.iterdir():
-        with wheel.open("rb") as file:
-            while file.read(1 << 20):
-                pass
 
 
 def buildah(wheels: Path, host: str, work: Path, project: Path) -> list[tuple[str, float]]:
@@ -187,23 +159,6 @@ def timed(name: str, action: Callable[[], None]) -> tuple[str, float]:
     seconds = time.monotonic() - begin
     print(f"  {seconds:.2f} s", file=sys.stderr, flush=True)
     return name, seconds
-
-
-def fresh(directory: Path) -> Path:
-    """Return the directory, empty."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    return directory
-
-
-def run(*command: str | Path, env: dict[str, str] | None = None) -> str:
-    """Run a command; return what it prints; end the benchmark when it fails."""
-    result = subprocess.run(
-        [*map(str, command)], env=env, capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\n{result.stderr}")
-    return result.stdout
 
 
 if __name__ == "__main__":
