@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -247,3 +248,6 @@ def main() -> None:
     except CognError as error:
         show_error(error)
         sys.exit(1)
+    finally:
+        # What is left goes with the process; to collect it takes as long as a small command.
+        gc.freeze()

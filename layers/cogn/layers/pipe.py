@@ -15,7 +15,7 @@ __all__ = ["Writer", "piped"]
 
 Writer = Callable[[bytes], None]
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 _PIECES = 4
 
 

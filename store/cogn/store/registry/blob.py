@@ -17,7 +17,7 @@ from cogn.store.retry import UnavailableError
 
 __all__ = ["Blob", "BlobReader", "blob_of_bytes", "blob_of_file"]
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
