@@ -16,7 +16,7 @@ from cogn.resolver.errors import ResolveError
 
 __all__ = ["PredictorError", "UnknownValueError"]
 
-_WAYS_ON = "write it out as a literal, or give the OpenAPI document as a file"
+_WAYS_ON = "write it out as a literal"
 
 
 class PredictorError(ResolveError):
