@@ -137,7 +137,7 @@ def _reader(blob: IO[bytes], compression: Compression | None) -> IO[bytes]:
     if compression is None:
         return blob
     if compression == "gzip":
-        stream: IO[bytes] = igzip.open(blob)  # type: ignore[no-untyped-call]
+        stream: IO[bytes] = igzip.open(blob)  # type: ignore[no-untyped-call]  # nor does its stub have types
         return stream
     return zstandard.ZstdDecompressor().stream_reader(blob, read_across_frames=True)
 

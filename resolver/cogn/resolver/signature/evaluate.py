@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -67,11 +68,11 @@ class Evaluator(Names):
         self._left_at_once = _STEPS_AT_ONCE
         self._depth = 0
 
+    @abstractmethod
     def call_function(
         self, function: FunctionValue, arguments: list[Any], keywords: dict[str, Any]
     ) -> object:
         """Return what a function of the project returns."""
-        raise NotImplementedError
 
     def evaluate(self, node: ast.expr, frame: Frame) -> Any:  # noqa: ANN401 - any value at all
         """Return the value of an expression; raises UnknownValueError when it cannot be known."""
@@ -288,7 +289,7 @@ class Evaluator(Names):
                 else:
                     yield frame
 
-    def _subscript(self, owner: Any, index: ast.expr, frame: Frame) -> object:  # noqa: ANN401
+    def _subscript(self, owner: Any, index: ast.expr, frame: Frame) -> object:  # noqa: ANN401 - any value
         if isinstance(owner, ClassValue) and owner.members is not None:
             return owner.members[self.evaluate(index, frame)]
         if isinstance(owner, _TYPES):

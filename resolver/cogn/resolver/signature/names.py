@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from abc import ABC, abstractmethod
 
 from cogn.resolver.signature.modules import Module, Modules
 from cogn.resolver.signature.operations import Refusal
@@ -25,15 +26,15 @@ __all__ = ["Names"]
 _MOST_IMPORTS = 100
 
 
-class Names:
+class Names(ABC):
     """Looks up names, following imports into the other modules of the project."""
 
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
 
+    @abstractmethod
     def run_module(self, module: Module) -> None:
         """Go through the statements of a module, unless that was done or is being done."""
-        raise NotImplementedError
 
     def resolve(self, value: object) -> object:
         """Return what an import brought, looking into the other module now."""

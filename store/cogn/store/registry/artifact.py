@@ -36,8 +36,9 @@ async def attach(
 ) -> str:
     """Keep the file `data` with the manifest of the descriptor `subject`; return its digest.
 
-    `media_type` is both the file's and the artifact's type, `name` the file's. What is there
-    already is not sent. Raises `RegistryError`.
+    `media_type` is both the file's and the artifact's type, `name` the file's. A file that is there
+    is not sent; the manifest is, as an earlier push may have ended before it was listed. Raises
+    `RegistryError`.
     """
     manifest = _json(
         {
