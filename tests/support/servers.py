@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from socketserver import BaseRequestHandler, BaseServer, ThreadingTCPServer
 from typing import Self
 
 import httpx
@@ -82,7 +82,22 @@ def running_registry(
         process.wait(10)
 
 
-class Relay:
+class _InThread:
+    """A server that a thread runs until the block ends."""
+
+    _server: BaseServer
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Relay(_InThread):
     """Passes what comes to a port of its own on to `target`, and what comes back.
 
     `passing` is called before each piece, of one direction or the other, from several threads; an
@@ -106,14 +121,8 @@ class Relay:
 
         self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self._start()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _connected(self) -> socket.socket:
         host, _, port = self._target.partition(":")
@@ -132,7 +141,7 @@ class Relay:
 Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 
 
-class ScriptedServer:
+class ScriptedServer(_InThread):
     """An HTTP server that gives the listed answers, one a request, the last one again and again.
 
     An answer is a status, a body and, if wanted, headers; a wrong ``Content-Length`` breaks the
@@ -171,11 +180,5 @@ class ScriptedServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self._start()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
