@@ -57,7 +57,7 @@ BASE = DebianBase(
         ),
     ),
 )
-PYTHON = Python(version="3.13.5", source="debian", reason="for tests", debs=())
+PYTHON = Python(version="3.13.5", source="distribution", reason="for tests", debs=())
 SEAL = Seal(
     layer="base",
     recipe=f"sha256:{'1' * 64}",

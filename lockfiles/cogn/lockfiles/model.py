@@ -45,10 +45,11 @@ Platform = Literal["linux/amd64", "linux/arm64"]
 
 
 class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A Debian archive at one moment: the suite of which the InRelease file was verified."""
+    """A suite of an archive at one moment: that of the InRelease file that was verified."""
 
     name: str
-    """The archive's name as mirrors and snapshots use it: ``debian``, ``debian-security``."""
+    """The archive's name as mirrors and snapshots use it: ``debian``, ``debian-security``.
+    Suites of one archive, such as ``noble`` and ``noble-updates``, have it in common."""
     suite: str
     components: tuple[str, ...]
     snapshot: Annotated[str, Meta(pattern=r"^\d{8}T\d{6}Z$")]
@@ -57,7 +58,7 @@ class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The hash of the InRelease file."""
 
 
-class Deb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Deb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One binary package of an archive (Debian policy 3 and 5)."""
 
     name: str
@@ -69,6 +70,10 @@ class Deb(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The package's ``Filename``: its path below the archive's root."""
     sha256: Sha256
     size: Size
+    source: str = ""
+    """The source package's name where it is another one than the package's own."""
+    replaces: tuple[str, ...] = ()
+    """The packages of the same environment whose files it may take over (Debian policy 7.6)."""
 
 
 class DebianBase(
@@ -78,6 +83,8 @@ class DebianBase(
 
     release: str
     """The code name of the release, such as ``trixie``."""
+    shell: bool = True
+    """Whether it has a shell and the usual tools, not only what programs need to run."""
     reason: str
     archives: tuple[Archive, ...]
     debs: tuple[Deb, ...]
@@ -130,7 +137,8 @@ class Python(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The interpreter that runs the model and the server."""
 
     version: Annotated[str, Meta(pattern=r"^3\.\d+\.\d+$")]
-    source: Literal["debian"]
+    source: Literal["distribution"]
+    """Where it comes from: packages of the base's own distribution."""
     reason: str
     debs: tuple[Deb, ...]
     """What the interpreter needs beyond the packages of the base."""
@@ -174,6 +182,10 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     base: Base
     python: Python
+    system: tuple[Deb, ...] = ()
+    """What ``system_packages`` asks for, and what that needs beyond the rest."""
+    unrun: tuple[str, ...] = ()
+    """The packages whose maintainer scripts may have effects that the image lacks."""
     cuda: Cuda | None = None
     wheels: tuple[Wheel, ...] = ()
     """The model's environment."""
@@ -183,8 +195,8 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     @property
     def debs(self) -> tuple[Deb, ...]:
-        """All packages that the image is made of: the base's, then the interpreter's."""
-        return self.base.debs + self.python.debs
+        """All packages that are put into the image: the base's, the interpreter's, the system's."""
+        return self.base.debs + self.python.debs + self.system
 
     @property
     def fetched_debs(self) -> tuple[Deb, ...]:

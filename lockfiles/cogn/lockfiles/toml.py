@@ -17,7 +17,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from cogn.lockfiles.errors import LockFormatError, LockMissingError
-from cogn.lockfiles.model import FORMAT, Archive, Deb, Environment, ImageBase, Lock, Platform, Wheel
+from cogn.lockfiles.model import FORMAT, Deb, Environment, ImageBase, Lock, Platform, Wheel
 from cogn.report import ProblemsError, Where
 
 __all__ = ["dumps", "loads", "read"]
@@ -166,7 +166,11 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
     architectures = {"all", platform.partition("/")[2]}
     base, python = environment.base, environment.python
     archives = {archive.name for archive in base.archives}
-    packages = {"base.debs": base.debs, "python.debs": python.debs}
+    packages = {
+        "base.debs": base.debs,
+        "python.debs": python.debs,
+        "system": environment.system,
+    }
     if isinstance(base, ImageBase):
         packages["base.interpreter"] = base.interpreter
     for key, debs in packages.items():
@@ -182,8 +186,7 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
         for index, wheel in enumerate(wheels):
             if fault := _wheel_fault(wheel):
                 yield f"{key}[{index}].file", fault
-    named: Sequence[tuple[str, Sequence[Archive | Deb | Wheel]]] = (
-        ("base.archives", base.archives),
+    named: Sequence[tuple[str, Sequence[Deb | Wheel]]] = (
         ("base.debs", environment.fetched_debs),
         ("wheels", environment.wheels),
         ("server", environment.server),
@@ -194,6 +197,11 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
             if entry.name in seen:
                 yield key, f"`{entry.name}` is there twice"
             seen.add(entry.name)
+    suites: set[tuple[str, str]] = set()
+    for archive in base.archives:
+        if (archive.name, archive.suite) in suites:
+            yield "base.archives", f"`{archive.suite}` of `{archive.name}` is there twice"
+        suites.add((archive.name, archive.suite))
 
 
 def _is_pool_path(path: str) -> bool:

@@ -173,7 +173,7 @@ def _resolve(
         ),
         Python(
             version=version,
-            source="debian",
+            source="distribution",
             reason="the wanted version is the base's own",
             debs=tuple(candidate.deb for candidate in python),
         ),
