@@ -136,7 +136,7 @@ def test_no_place_is_in_a_lock() -> None:
         ("size = 1000", "size = -1", f"cogn.lock, `{KEY}.wheels[0].size`: Expected `int` >= 0"),
         (f'sha256 = "{HEX}"', 'sha256 = "0"', f"`{KEY}.wheels[0].sha256`: Expected `str` match"),
         ('reason = "', 'raison = "', f"`{KEY}.base`: Object contains unknown field `raison`"),
-        ("wheels = [", "wheels = [[", "cogn.lock:12: not valid TOML: Unclosed array (at line 10"),
+        ("wheels = [", "wheels = [[", "cogn.lock:12: not valid TOML: Unclosed array (at line 12"),
         (f"[{KEY}.base]", f"<<<<<<< ours\n[{KEY}.base]", "the file has merge conflict markers"),
         (
             'archive = "debian"',
