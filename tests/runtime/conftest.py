@@ -100,7 +100,9 @@ def start_servers(directory: Path) -> Iterator[Serve]:
         model = directory / f"model{len(servers)}"
         model.mkdir()
         for name, content in {"predict.py": source, **(files or {})}.items():
-            (model / name).write_text(textwrap.dedent(content))
+            path = model / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(textwrap.dedent(content))
         variables = {
             "PATH": os.environ["PATH"],
             "TMPDIR": str(directory),

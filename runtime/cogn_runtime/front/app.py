@@ -12,7 +12,6 @@ import cogn_runtime
 from cogn_runtime.front.http import Receive, RefusedError, Request, Response, Scope, Send
 from cogn_runtime.front.predictions import post_prediction
 from cogn_runtime.front.supervisor import Supervisor
-from cogn_runtime.schema import render
 
 __all__ = ["App"]
 
@@ -81,10 +80,9 @@ class App:
         return Response(200, msgspec.json.encode(health), "application/json")
 
     async def _openapi(self, _request: Request) -> Response:
-        if self._supervisor.signature is None:
+        if self._supervisor.document.content is None:
             return Response.json(503, {"error": "OpenAPI schema not available"})
-        document = render(self._supervisor.signature, version=cogn_runtime.__version__)
-        return Response.json(200, document)
+        return Response.json(200, self._supervisor.document.content)
 
     async def _predict(self, request: Request) -> Response:
         return await post_prediction(request, self._supervisor)

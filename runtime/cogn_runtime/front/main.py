@@ -9,12 +9,14 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import anyio
 import uvicorn
 import uvloop
 
 from cogn_runtime.front.app import App
+from cogn_runtime.front.document import Document
 from cogn_runtime.front.logs import configure
 from cogn_runtime.front.options import Options, OptionsError, read_options
 from cogn_runtime.front.supervisor import Supervisor
@@ -61,7 +63,8 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(options: Options, listener: socket.socket) -> None:
-    supervisor = Supervisor(options.reference, options.setup_timeout)
+    document = Document.read(Path.cwd())
+    supervisor = Supervisor(options.reference, options.setup_timeout, document)
     stop = anyio.Event()
     server = _Server(
         uvicorn.Config(

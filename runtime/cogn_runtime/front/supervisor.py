@@ -13,6 +13,7 @@ import anyio
 import msgspec
 
 from cogn_runtime.frames import FrameError
+from cogn_runtime.front.document import Document
 from cogn_runtime.front.logs import LineSplitter, LogBuffer, timestamp
 from cogn_runtime.front.messages import (
     Failed,
@@ -93,7 +94,7 @@ class Supervisor:
     another one is started after `restart_delay`, as often as it takes.
     """
 
-    def __init__(self, reference: str, setup_timeout: float | None) -> None:
+    def __init__(self, reference: str, setup_timeout: float | None, document: Document) -> None:
         self._reference = reference
         self._setup_timeout = setup_timeout
         self._phase: Literal["STARTING", "READY", "SETUP_FAILED"] = "STARTING"
@@ -105,6 +106,7 @@ class Supervisor:
         self._was_ready = False
         self.setup = Setup()
         self.signature: Signature | None = None
+        self.document = document
 
     @property
     def status(self) -> Status:
@@ -213,6 +215,7 @@ class Supervisor:
                     self.signature = Signature.from_json(signature)
                 except (KeyError, TypeError, ValueError) as error:
                     raise _ProtocolError(f"unreadable signature: {error}") from error
+                self.document.set_live(self.signature)
             case Ready() if self._phase == "STARTING" and self.signature is not None:
                 self._end_setup("succeeded")
                 self._phase = "READY"
