@@ -101,7 +101,10 @@ def test_resize_takes_and_gives_an_image(images: dict[str, str]) -> None:
         assert resized.size == (12, 6)
         assert resized.getpixel((0, 0)) == (255, 0, 0)
         assert resized.getpixel((11, 5)) == (0, 0, 255)
-        validate(client.get("/openapi.json").json())
+        served = client.get("/openapi.json").json()
+        validate(served)
+    (inspected,) = json.loads(podman("image", "inspect", images["resize"]))
+    assert json.loads(inspected["Config"]["Labels"]["run.cog.openapi_schema"]) == served
 
 
 def test_a_stopped_container_ends_at_once_and_well(images: dict[str, str]) -> None:

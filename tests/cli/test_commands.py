@@ -21,7 +21,7 @@ from support.projects import cache_of_inputs, unseal
 from support.projects import cogn as cogn_process
 from support.servers import ScriptedServer
 
-CONFIG = "build:\n  python_version: '3.13'\nrun: run.py:run\n"
+CONFIG = "build:\n  python_version: '3.13'\nrun: run.py:Runner\n"
 
 
 @pytest.fixture

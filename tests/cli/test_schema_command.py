@@ -10,7 +10,8 @@ import pytest
 import cogn_runtime
 from cogn.cli.schema import schema
 from cogn.report import CognError
-from cogn.resolver.signature import PredictorError, read_document
+from cogn.resolver.document import read_document
+from cogn.resolver.signature import PredictorError
 
 PREDICT = """
 import torch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cogn.resolver import Brief, brief, project, read_brief
+from cogn.resolver import Brief, brief, project, read_brief, remembered
 from cogn.store import Cache
 from support.reports import Recorder
 
@@ -16,7 +16,7 @@ CONFIG = "run: run.py:run\nbuild: {python_requirements: requirements.txt}\nenvir
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose files count as settled although they were just written."""
-    monkeypatch.setattr(brief, "_SETTLED", -1e9)
+    monkeypatch.setattr(remembered, "_SETTLED", -1e9)
     (tmp_path / "project").mkdir()
     (tmp_path / "project/cog.yaml").write_text(CONFIG)
     (tmp_path / "project/requirements.txt").write_text("-r more.txt\nnumpy\n")
@@ -69,7 +69,7 @@ def test_a_warning_is_heard_every_time(house: Path) -> None:
 def test_a_file_that_may_still_change_unseen_is_not_remembered(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(brief, "_SETTLED", 2.0)
+    monkeypatch.setattr(remembered, "_SETTLED", 2.0)
     read(house)
     monkeypatch.delattr(project.Project, "load")
     with pytest.raises(AttributeError):

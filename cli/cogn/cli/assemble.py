@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from cogn.layers.image import Image, manifests_of
 from cogn.lockfiles import LOCK_NAME, ImageBase, Lock, Platform, PlatformMissingError
 from cogn.report import Reporter
 from cogn.resolver import Brief
+from cogn.resolver.document import document_of, given_document
 from cogn.store import Cache, RegistryError, replace_file
 from cogn.store.http import Fetcher
 from cogn.store.registry import Reference
@@ -57,6 +58,9 @@ class Options:
     frozen: bool
     compression: Compression
     jobs: int | None
+    openapi_schema: Path | None
+    """A file with the OpenAPI document to use, instead of the one that the source gives."""
+    labels: Mapping[str, str]
     sparse: bool
     """Whether layouts do without the layers of images that are bases."""
 
@@ -87,7 +91,8 @@ def run(directory: Path, options: Options) -> str:
             from cogn.layers.docker_archive import require_one  # late: few ask for it
 
             require_one(platforms, str(engine or local))
-        work = _Work(root, brief, lock, platforms, home, options, reporter)
+        model = _model(root, brief, options)
+        work = _Work(root, brief, lock, platforms, home, options, model, reporter)
         images, sent = anyio.run(work.assemble, local, reference, engine)
     if local is not None:
         say(f"Assembled {local}: {_summary(images)}")
@@ -125,6 +130,7 @@ class _Work:
     home: Reference | None
     """The repository that large layers live in."""
     options: Options
+    model: layers.Model
     reporter: Reporter
 
     async def assemble(
@@ -154,7 +160,7 @@ class _Work:
                 assembled = await layers.assemble(
                     self.lock,
                     self.platforms,
-                    _model(self.root, self.brief),
+                    self.model,
                     builder,
                     offer=offer,
                     frozen=self.options.frozen,
@@ -318,12 +324,20 @@ def _image_name(root: Path, brief: Brief) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:{DEFAULT_TAG}"
 
 
-def _model(root: Path, brief: Brief) -> layers.Model:
+def _model(root: Path, brief: Brief, options: Options) -> layers.Model:
+    version = runtime_wheel().version
+    if options.openapi_schema is None:
+        openapi = document_of(root, brief.predictor, version=version, cache=Cache())
+    else:
+        openapi = given_document(options.openapi_schema)
     return layers.Model(
         source=root,
         reference=brief.predictor,
         gpu=brief.gpu,
         environment=brief.environment,
         config=brief.config,
-        version=runtime_wheel().version,
+        version=version,
+        openapi=openapi,
+        name=brief.repository,
+        labels=options.labels,
     )

@@ -52,6 +52,21 @@ def _platforms(
     return tuple(_PLATFORM.convert(name, parameter, context) for name in sorted(names))
 
 
+def _labels(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Return the labels by key; the later of two stays, as with Docker."""
+    labels = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not (key and equals):
+            raise click.BadParameter(f"`{value}` is not KEY=VALUE", context, parameter)
+        if key.startswith(("run.cog.", "run.cogn.")):
+            raise click.BadParameter(f"`{key}` is cogn's to set", context, parameter)
+        labels[key] = text
+    return labels
+
+
 def _platform_option(text: str, *, default: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--platform",
@@ -116,6 +131,20 @@ def lock(directory: Path, *, upgrade: bool, platforms: tuple[Platform, ...]) -> 
     help="zstd takes longer to make and is quicker to pull, where it is known.",
 )
 @click.option(
+    "--openapi-schema",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take the OpenAPI document from a file, not from the source.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=_labels,
+    help="Add a label to the image; may be given several times.",
+)
+@click.option(
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
@@ -134,6 +163,8 @@ def assemble(
     platforms: tuple[Platform, ...],
     frozen: bool,
     compression: Compression,
+    openapi_schema: Path | None,
+    labels: dict[str, str],
     jobs: int | None,
 ) -> None:
     """Write the image that `cogn.lock` describes; print its digest."""
@@ -149,6 +180,8 @@ def assemble(
         frozen=frozen,
         compression=compression,
         jobs=jobs,
+        openapi_schema=openapi_schema,
+        labels=labels,
         sparse=sparse,
     )
     click.echo(run(directory, options))

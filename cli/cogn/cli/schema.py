@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cogn.cli.output import make_reporter
 from cogn.resolver.config import read_config
+from cogn.resolver.document import read_document
 from cogn.resolver.root import CONFIG_NAME, find_root
-from cogn.resolver.signature import read_document
 from cogn.store.runtime import runtime_wheel
 
 __all__ = ["schema"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import msgspec
 from cogn.layers.base import base_layers
 from cogn.layers.build import Builder, Offer, nobody
 from cogn.layers.dockerignore import FILE_NAME
-from cogn.layers.entry import Entry
+from cogn.layers.entry import Bytes, Entry
 from cogn.layers.errors import SourceError
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
@@ -52,6 +52,12 @@ class Model:
     """The configuration as plain data, for the label that Cog's tools read."""
     version: str
     """The version of the runtime."""
+    openapi: str
+    """The OpenAPI document of the predictor, as JSON."""
+    name: str | None = None
+    """The image's repository, if the configuration names one."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Further labels, which go before cogn's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,7 @@ async def assemble(
     async def of_source() -> dict[Platform, list[tuple[str, Layer]]]:
         entries = await read_source(model.source, cache=builder.cache, reporter=builder.reporter)
         _require_predictor(model, entries)
+        entries = _with_document(entries, model.openapi)
         named = {}
         for platform, recipes in plans.items():
             files = source_recipes(
@@ -132,6 +139,13 @@ def _require_predictor(model: Model, source: Iterable[Entry]) -> None:
         )
 
 
+def _with_document(source: Iterable[Entry], openapi: str) -> list[Entry]:
+    """Return the source with the document where the server, as Cog's, looks for it."""
+    directory, file = f"{SOURCE}/.cog", f"{SOURCE}/.cog/openapi_schema.json"
+    others = [entry for entry in source if entry.path not in {directory, file}]
+    return [*others, Entry.directory(directory), Entry.file(file, Bytes(openapi.encode()))]
+
+
 def _image(
     lock: Lock, platform: Platform, model: Model, layers: Sequence[tuple[str, Layer]]
 ) -> Image:
@@ -149,7 +163,7 @@ def _image(
 
 
 def _annotations(base: Base) -> dict[str, str]:
-    """Return what OCI says to annotate an image with that is based on another."""
+    """Return what OCI says to note of an image that is based on another."""
     if not isinstance(base, ImageBase):
         return {}
     prefix = "org.opencontainers.image.base"
@@ -179,9 +193,15 @@ def _labels(lock: Lock, platform: Platform, model: Model) -> dict[str, str]:
     # Without seals, which the first build adds, and without the other platforms, which may come
     # and go: the image is the same before and after.
     unsealed = lock.only(platform).sealed({platform: ()})
-    return {
+    environment = lock.environments[platform]
+    title = {"org.opencontainers.image.title": model.name} if model.name else {}
+    frozen = sorted(f"{wheel.name}=={wheel.version}" for wheel in environment.wheels)
+    own = {
         "run.cog.config": msgspec.json.encode(model.config, order="sorted").decode(),
         "run.cog.has_init": "true",
+        "run.cog.openapi_schema": model.openapi,
+        "run.cog.pip_freeze": "\n".join(frozen),
         "run.cog.version": model.version,
         "run.cogn.lock": msgspec.json.encode(unsealed).decode(),
     }
+    return title | _annotations(environment.base) | own | dict(model.labels)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from cogn.layers.entry import Entry, WholeFile
+from cogn.layers.entry import Bytes, Entry, Kind, WholeFile
 from cogn.layers.layer import FORMAT, Compression
 from cogn.lockfiles import Deb, ImageBase, Wheel
 
@@ -122,7 +122,7 @@ class FixupRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesRecipe:
-    """Files of the project itself. Their contents are `WholeFile`."""
+    """Files of the project itself. Their contents are `WholeFile` or `Bytes`."""
 
     name: str
     architecture: str
@@ -141,6 +141,9 @@ def _identity(entry: Entry) -> tuple[str, str, int, str, bool]:
     content = entry.content
     if isinstance(content, WholeFile):
         return entry.path, entry.kind.name, entry.mode, content.sha256, content.compress
+    if isinstance(content, Bytes) and entry.kind is Kind.FILE:
+        sha256 = hashlib.sha256(content.data).hexdigest()
+        return entry.path, entry.kind.name, entry.mode, sha256, True
     return entry.path, entry.kind.name, entry.mode, entry.target, False
 
 

@@ -6,10 +6,7 @@ nothing to do; most of that is importing what reads and what checks.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import msgspec
 
 from cogn.lockfiles import Lock
 from cogn.report import Reporter, Task
+from cogn.resolver.remembered import Remembered
 from cogn.resolver.root import CONFIG_NAME, SETTINGS_NAME, find_root
 from cogn.store import Cache
 
@@ -25,9 +23,7 @@ __all__ = ["FILES", "Brief", "read_brief"]
 FILES = (CONFIG_NAME, SETTINGS_NAME, "uv.toml", "pyproject.toml")
 """The files that every project is read from, where they exist; requirements come on top."""
 
-_NOTES = "projects-3"  # another number when another thing is read from the same files
-_SETTLED = 2.0
-"""Seconds. Times of files may be as coarse: one that just changed may change again unseen."""
+_NOTES = "projects-4"  # another number when another thing is read from the same files
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +61,10 @@ class _Heard(msgspec.Struct, frozen=True, array_like=True):
             reporter.note(self.message)
 
 
-class _Note(msgspec.Struct, frozen=True):
-    files: dict[str, str | None]
-    """The hash of each file that was read, None where there was none."""
+class _Read(msgspec.Struct, frozen=True):
     brief: Brief
     heard: list[_Heard]
-    """What reading them gave rise to, in order."""
+    """What reading the project gave rise to, in order."""
 
 
 def read_brief(directory: Path, cache: Cache, reporter: Reporter) -> tuple[Path, Brief]:
@@ -80,19 +74,18 @@ def read_brief(directory: Path, cache: Cache, reporter: Reporter) -> tuple[Path,
     are given every time.
     """
     root = find_root(directory)
-    key = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()
-    if (note := _decoded(cache.note(_NOTES, key))) and _hashes(root, note.files) == note.files:
-        for heard in note.heard:
+    remembered = Remembered(cache, _NOTES, _Read)
+    if read := remembered.find(root):
+        for heard in read.heard:
             heard.say(reporter)
-        return root, note.brief
+        return root, read.brief
     from cogn.resolver.project import Project
 
     begin = time.time()
     listener = _Listener(reporter)
     project = Project.load(root, listener)
-    files = _hashes(root, (*FILES, *project.requirements.files))
-    if _latest_change(root, files) + _SETTLED < begin:
-        cache.set_note(_NOTES, key, _Note(files, project.brief, listener.heard))
+    files = (*FILES, *project.requirements.files)
+    remembered.keep(_Read(project.brief, listener.heard), begin, files, root)
     return root, project.brief
 
 
@@ -113,24 +106,3 @@ class _Listener(Reporter):
     def warn(self, message: str, *, hint: str | None = None) -> None:
         self.heard.append(_Heard(message, is_warning=True, hint=hint))
         self._reporter.warn(message, hint=hint)
-
-
-def _decoded(note: bytes | None) -> _Note | None:
-    try:
-        return None if note is None else msgspec.json.decode(note, type=_Note)
-    except msgspec.DecodeError:  # damaged: as good as none
-        return None
-
-
-def _hashes(root: Path, names: Iterable[str]) -> dict[str, str | None]:
-    hashes: dict[str, str | None] = {}
-    for name in names:
-        try:
-            hashes[name] = hashlib.sha256((root / name).read_bytes()).hexdigest()
-        except OSError:  # reading the project tells what is wrong, if anything is
-            hashes[name] = None
-    return hashes
-
-
-def _latest_change(root: Path, files: dict[str, str | None]) -> float:
-    return max((root / name).stat().st_ctime for name, known in files.items() if known)

@@ -5,8 +5,8 @@ plain data, and treats everything else as unknown until something depends on it.
 of `cogn_runtime.schema`, which makes the same signature from the loaded code in the image.
 """
 
-from cogn.resolver.signature.document import read_document
 from cogn.resolver.signature.errors import PredictorError, UnknownValueError
+from cogn.resolver.signature.modules import Modules
 from cogn.resolver.signature.predictor import Method, read_signature
 
-__all__ = ["Method", "PredictorError", "UnknownValueError", "read_document", "read_signature"]
+__all__ = ["Method", "Modules", "PredictorError", "UnknownValueError", "read_signature"]

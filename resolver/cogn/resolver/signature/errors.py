@@ -16,7 +16,10 @@ from cogn.resolver.errors import ResolveError
 
 __all__ = ["PredictorError", "UnknownValueError"]
 
-_WAYS_ON = "write it out as a literal"
+_WAYS_ON = (
+    "write it out as a literal, or give the OpenAPI document as a file, with "
+    "`cogn assemble --openapi-schema`"
+)
 
 
 class PredictorError(ResolveError):

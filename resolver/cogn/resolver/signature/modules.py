@@ -61,6 +61,8 @@ class Modules:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._found: dict[str, Module | None] = {}
+        self.consulted: set[str] = set()
+        """The files that were read or looked for, from the root: what they are decides all."""
 
     def main(self, file: str) -> Module:
         """Return the module in `file`, which is called by the file's name as in the image.
@@ -68,6 +70,7 @@ class Modules:
         Raises PredictorError when there is no such file in the project.
         """
         path = self._root / file
+        self.consulted.add(file)
         if not self._is_inside(path, file) or not path.is_file():
             raise PredictorError(
                 f"there is no Python file `{file}`",
@@ -93,6 +96,7 @@ class Modules:
         base = "/".join(name.split("."))
         for file in (f"{base}/__init__.py", f"{base}.py"):
             path = self._root / file
+            self.consulted.add(file)
             if _is_file(path) and self._is_inside(path, file):
                 return Module(name, path, file)
         return None

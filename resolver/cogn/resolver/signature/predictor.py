@@ -28,15 +28,19 @@ Method = Literal["predict", "run", "train"]
 _REFERENCE = "cog.yaml names the predictor as `predict.py:Predictor`"
 
 
-def read_signature(root: Path, reference: str, method: Method = "predict") -> Signature:
+def read_signature(
+    root: Path, reference: str, method: Method = "predict", *, modules: Modules | None = None
+) -> Signature:
     """Return the signature of the predictor at `reference`, `file.py:Class` or `file.py:function`.
 
     Of a class, it is that of `run()` or, without one, of `predict()`; with `train`, of `train()`.
-    Raises `PredictorError` for what cannot be served, its `UnknownValueError` for what only running
-    the code would tell, and `ProblemsError` for several of them.
+    `modules`, when given, knows afterwards which files counted. Raises `PredictorError` for what
+    cannot be served, its `UnknownValueError` for what only running the code would tell, and
+    `ProblemsError` for several of them.
     """
     file, _, name = reference.partition(":")
-    interpreter = Interpreter(modules := Modules(root))
+    modules = modules or Modules(root)
+    interpreter = Interpreter(modules)
     module = modules.main(file)
     interpreter.run_module(module)
     interpreter.begin_statement()
