@@ -3,6 +3,7 @@
 This package uses the standard library only and is all that is added to a model's environment.
 """
 
+from cog.exceptions import CancelationException
 from cog.input import Input
 from cog.model import BaseModel
 from cog.predictor import BasePredictor, BaseRunner, concurrent, streaming
@@ -22,6 +23,7 @@ __all__ = [
     "BaseModel",
     "BasePredictor",
     "BaseRunner",
+    "CancelationException",
     "ConcatenateIterator",
     "File",
     "Input",

@@ -6,6 +6,7 @@ Every message has a `kind`:
 kind           from                    other members
 =============  ======================  =======================================================
 predict        front                   `id`, `input`: a complete, validated object
+cancel         front                   `id`; of a prediction that is over it has no effect
 stop           front                   none; the end of the stream without it means: front died
 loaded         worker                  `signature`: the JSON form of a `schema.Signature`
 ready          worker                  none; `setup()` has returned
@@ -13,6 +14,7 @@ setup_failed   worker                  `error`
 succeeded      worker                  `id`, `output`, `files`: `{"at": [key or index, ...],
                                        "path": ...}` for each null in `output` that is a file
 failed         worker                  `id`, `error`
+canceled       worker                  `id`
 =============  ======================  =======================================================
 
 This module does no input or output, so that both sides can use it their own way.

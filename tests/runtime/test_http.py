@@ -36,6 +36,8 @@ def test_the_index_names_what_can_be_asked_for(server: Server) -> None:
     assert {key for key in index if key.endswith("_url")} == {
         "healthcheck_url",
         "openapi_url",
+        "predictions_cancel_url",
+        "predictions_idempotent_url",
         "predictions_url",
         "shutdown_url",
     }
@@ -180,7 +182,6 @@ def test_a_body_that_is_too_long_is_refused_without_being_kept(server: Server) -
 @pytest.mark.parametrize(
     ("headers", "extra", "status", "error"),
     [
-        ({"prefer": "respond-async"}, {}, 501, "`Prefer: respond-async` is not supported yet"),
         ({"accept": "text/event-stream"}, {}, 406, "This server does not stream responses yet"),
         ({}, {"webhook": "http://127.0.0.1/"}, 501, "`webhook` is not supported yet"),
         ({}, {"context": {"a": "b"}}, 501, "`context` is not supported yet"),
@@ -193,13 +194,6 @@ def test_what_is_not_supported_yet_is_refused_and_not_ignored(
     response = server.client.post("/predictions", json=body, headers=headers)
     assert response.status_code == status
     assert response.json()["error"] == error
-
-
-def test_a_prediction_cannot_be_canceled_or_named_by_its_url_yet(server: Server) -> None:
-    for method, path in (("PUT", "/predictions/x"), ("POST", "/predictions/x/cancel")):
-        response = server.client.request(method, path, json={})
-        assert response.status_code == 501
-        assert response.json()["error"].endswith("is not supported yet")
 
 
 def test_a_client_that_goes_away_while_it_sends_does_no_harm(server: Server) -> None:

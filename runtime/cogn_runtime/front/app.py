@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +11,12 @@ import msgspec
 
 import cogn_runtime
 from cogn_runtime.front.http import Receive, RefusedError, Request, Response, Scope, Send
-from cogn_runtime.front.predictions import post_prediction
+from cogn_runtime.front.prediction import Predictions
+from cogn_runtime.front.predictions import (
+    cancel_prediction,
+    create_prediction,
+    put_prediction,
+)
 from cogn_runtime.front.supervisor import Supervisor
 
 __all__ = ["App"]
@@ -21,6 +27,8 @@ _INDEX = {
     "cog_version": cogn_runtime.__version__,
     "healthcheck_url": "/health-check",
     "openapi_url": "/openapi.json",
+    "predictions_cancel_url": "/predictions/{prediction_id}/cancel",
+    "predictions_idempotent_url": "/predictions/{prediction_id}",
     "predictions_url": "/predictions",
     "shutdown_url": "/shutdown",
 }
@@ -30,8 +38,11 @@ _VERSION = {"cogn": cogn_runtime.__version__, "python": platform.python_version(
 class App:
     """Cog's HTTP API for the model of `supervisor`; `shutdown` is called to end the server."""
 
-    def __init__(self, supervisor: Supervisor, shutdown: Callable[[], None]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, predictions: Predictions, shutdown: Callable[[], None]
+    ) -> None:
         self._supervisor = supervisor
+        self._predictions = predictions
         self._shutdown = shutdown
         self._routes: dict[str, dict[str, _Handler]] = {
             "/": {"GET": self._index},
@@ -47,7 +58,7 @@ class App:
         await response.send(send)
 
     async def _answer(self, request: Request) -> Response:
-        methods = self._routes.get(request.path) or self._routes_with_id(request.path)
+        methods = self._routes.get(request.path) or self._routes_with_id(request)
         if methods is None:
             return Response(404)
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
@@ -59,12 +70,12 @@ class App:
         except RefusedError as refusal:
             return refusal.response
 
-    def _routes_with_id(self, path: str) -> dict[str, _Handler] | None:
-        match path.split("/"):
-            case ["", "predictions", _]:
-                return {"PUT": self._unsupported}
-            case ["", "predictions", _, "cancel"]:
-                return {"POST": self._unsupported}
+    def _routes_with_id(self, request: Request) -> dict[str, _Handler] | None:
+        match request.segments:
+            case ["predictions", id_] if id_:
+                return {"PUT": functools.partial(self._put, id_)}
+            case ["predictions", id_, "cancel"]:
+                return {"POST": functools.partial(self._cancel, id_)}
         return None
 
     async def _index(self, _request: Request) -> Response:
@@ -85,11 +96,13 @@ class App:
         return Response.json(200, self._supervisor.document.content)
 
     async def _predict(self, request: Request) -> Response:
-        return await post_prediction(request, self._supervisor)
+        return await create_prediction(request, self._supervisor, self._predictions)
 
-    async def _unsupported(self, request: Request) -> Response:
-        error = f"{request.method} {request.path} is not supported yet"
-        return Response.json(501, {"error": error})
+    async def _put(self, id_: str, request: Request) -> Response:
+        return await put_prediction(request, id_, self._supervisor, self._predictions)
+
+    async def _cancel(self, id_: str, _request: Request) -> Response:
+        return await cancel_prediction(id_, self._predictions)
 
     async def _end(self, _request: Request) -> Response:
         self._shutdown()

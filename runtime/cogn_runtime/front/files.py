@@ -24,7 +24,7 @@ import cogn_runtime
 from cogn_runtime.front.messages import OutputFile
 from cogn_runtime.schema import ListOf, Nullable, Scalar, Signature, Type
 
-__all__ = ["FileError", "local_files", "with_data_urls"]
+__all__ = ["FileError", "is_remote", "local_files", "with_data_urls"]
 
 _FILE_TYPES = (Scalar("path"), Scalar("file"))
 _TIMEOUT = 10.0  # seconds without a byte, as with Cog
@@ -68,6 +68,15 @@ async def local_files(
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(_remove, directory)
+
+
+def is_remote(signature: Signature, inputs: dict[str, Any]) -> bool:
+    """Tell whether files have to be fetched from elsewhere for these inputs."""
+    return any(
+        not url.startswith("data:")
+        for field in signature.inputs
+        for url in _urls(field.type, inputs[field.name])
+    )
 
 
 async def with_data_urls(output: msgspec.Raw, files: Sequence[OutputFile]) -> object:

@@ -5,7 +5,8 @@ https://asgi.readthedocs.io/en/latest/specs/www.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import urllib.parse
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +34,11 @@ class Response:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     @classmethod
-    def json(cls, status: int, content: object) -> Response:
+    def json(
+        cls, status: int, content: object, *, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Response:
         """Return an answer of compact JSON whose keys are sorted."""
-        return cls(status, _encoder.encode(content), "application/json")
+        return cls(status, _encoder.encode(content), "application/json", list(headers))
 
     @classmethod
     def text(cls, status: int, content: str) -> Response:
@@ -65,6 +68,7 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self._raw_path: bytes = scope["raw_path"]
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive = receive
 
@@ -72,6 +76,17 @@ class Request:
         """Return the value of a header, given in lower case; empty when it is absent."""
         wanted = name.encode()
         return ", ".join(value.decode("latin-1") for key, value in self._headers if key == wanted)
+
+    @property
+    def segments(self) -> list[str]:
+        """The parts of the path between slashes, each decoded: one may have a slash in it."""
+        path = self._raw_path.partition(b"?")[0].decode("latin-1")
+        return [urllib.parse.unquote(part) for part in path.split("/")[1:]]
+
+    async def gone(self) -> None:
+        """Wait until the client has gone, after its body was read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def body(self) -> bytes:
         """Return the body; raises RefusedError when it is too long or its sender has gone."""

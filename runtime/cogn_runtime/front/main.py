@@ -19,6 +19,7 @@ from cogn_runtime.front.app import App
 from cogn_runtime.front.document import Document
 from cogn_runtime.front.logs import configure
 from cogn_runtime.front.options import Options, OptionsError, read_options
+from cogn_runtime.front.prediction import Predictions
 from cogn_runtime.front.supervisor import Supervisor
 
 __all__ = ["main"]
@@ -64,28 +65,36 @@ class _Server(uvicorn.Server):
 
 async def _serve(options: Options, listener: socket.socket) -> None:
     document = Document.read(Path.cwd())
-    supervisor = Supervisor(options.reference, options.setup_timeout, document)
-    stop = anyio.Event()
-    server = _Server(
-        uvicorn.Config(
-            App(supervisor, shutdown=stop.set),
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE,
-        )
+    supervisor = Supervisor(
+        options.reference,
+        document,
+        setup_timeout=options.setup_timeout,
+        cancel_timeout=options.cancel_timeout,
     )
+    stop = anyio.Event()
     host, port = listener.getsockname()[:2]
     _log.info("listening on %s port %d", host, port)
     async with anyio.create_task_group() as tasks:
+        predictions = Predictions(supervisor, tasks)
+        server = _Server(
+            uvicorn.Config(
+                App(supervisor, predictions, shutdown=stop.set),
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+            )
+        )
         tasks.start_soon(supervisor.run)
         tasks.start_soon(_handle_signals, server, stop, options.await_explicit_shutdown)
         tasks.start_soon(_stop, server, stop)
         await server.serve(sockets=[listener])
+        if not server.force_exit:
+            await predictions.idle()  # those that nobody waits for, too
         tasks.cancel_scope.cancel()
     _log.info("ended")
 

@@ -9,6 +9,7 @@ import msgspec
 from cogn_runtime.frames import encode_frame
 
 __all__ = [
+    "Canceled",
     "Failed",
     "Loaded",
     "Message",
@@ -16,6 +17,7 @@ __all__ = [
     "Ready",
     "SetupFailed",
     "Succeeded",
+    "cancel_frame",
     "decode",
     "predict_frame",
     "stop_frame",
@@ -64,7 +66,13 @@ class Failed(_Message, frozen=True, tag="failed"):
     error: str
 
 
-Message = Loaded | Ready | SetupFailed | Succeeded | Failed
+class Canceled(_Message, frozen=True, tag="canceled"):
+    """The prediction was ended because somebody asked for it."""
+
+    id: str
+
+
+Message = Loaded | Ready | SetupFailed | Succeeded | Failed | Canceled
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
@@ -78,6 +86,11 @@ def decode(payload: bytes) -> Message:
 def predict_frame(id_: str, input_: dict[str, Any]) -> bytes:
     """Return the frame that asks for a prediction; raises FrameError when it is too large."""
     return encode_frame(_encoder.encode({"kind": "predict", "id": id_, "input": input_}))
+
+
+def cancel_frame(id_: str) -> bytes:
+    """Return the frame that asks for the end of a prediction."""
+    return encode_frame(_encoder.encode({"kind": "cancel", "id": id_}))
 
 
 def stop_frame() -> bytes:

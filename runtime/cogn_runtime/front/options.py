@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 __all__ = ["Options", "OptionsError", "read_options"]
 
+_CANCEL_TIMEOUT = 30.0
 _LOG_LEVELS = {
     "debug": "debug",
     "info": "info",
@@ -24,13 +25,14 @@ class OptionsError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve; `setup_timeout` is in seconds, None for no limit."""
+    """How to serve. Times are in seconds; without a `setup_timeout` there is no limit."""
 
     reference: str
     host: str
     port: int
     await_explicit_shutdown: bool
     setup_timeout: float | None
+    cancel_timeout: float
     log_level: str
     log_console: bool
 
@@ -67,6 +69,7 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -
         port=_port(environ.get("PORT") or "5000"),
         await_explicit_shutdown=arguments.await_explicit_shutdown,
         setup_timeout=_setup_timeout(environ.get("COG_SETUP_TIMEOUT", "")),
+        cancel_timeout=_seconds(environ, "COGN_CANCEL_TIMEOUT", _CANCEL_TIMEOUT),
         log_level="debug" if arguments.verbose else _log_level(environ),
         log_console=environ.get("LOG_FORMAT") == "console",
     )
@@ -100,6 +103,17 @@ def _setup_timeout(text: str) -> float | None:
     except ValueError:
         return None
     return seconds if 0 < seconds < float("inf") else None
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    try:
+        seconds = float(text) if text else default
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < float("inf"):
+        raise OptionsError(f"{name} is not a number of seconds: {text!r}")
+    return seconds
 
 
 def _log_level(environ: Mapping[str, str]) -> str:

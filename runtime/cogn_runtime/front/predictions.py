@@ -1,21 +1,24 @@
-"""`POST /predictions`: from the request to the finished prediction."""
+"""Requests about predictions: from what a client sends to a prediction, and back to an answer."""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
+from dataclasses import dataclass
 from typing import Any, Literal
 
+import anyio
 import msgspec
 
-from cogn_runtime.front.files import FileError, local_files, with_data_urls
 from cogn_runtime.front.http import RefusedError, Request, Response
-from cogn_runtime.front.messages import Failed, Succeeded
-from cogn_runtime.front.supervisor import BusyError, Job, NotReadyError, Supervisor
+from cogn_runtime.front.prediction import Prediction, Predictions
+from cogn_runtime.front.supervisor import BusyError, NotReadyError, Supervisor
 from cogn_runtime.front.validation import InvalidInputError, validated
-from cogn_runtime.schema import Signature
 
-__all__ = ["post_prediction"]
+__all__ = ["cancel_prediction", "create_prediction", "put_prediction"]
+
+_WAIT = re.compile(r'wait\s*=\s*"?(\d{1,6})"?')
 
 _log = logging.getLogger("cogn.front")
 
@@ -33,14 +36,44 @@ class _Body(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Body)
 
 
-async def post_prediction(request: Request, supervisor: Supervisor) -> Response:
-    """Make a prediction and return it, or the refusal of the request.
-
-    The slot is free again before the answer is sent, so that a client which has its answer can
-    ask for the next prediction.
-    """
+async def create_prediction(
+    request: Request, supervisor: Supervisor, predictions: Predictions
+) -> Response:
+    """Make a prediction and return it, or the refusal of the request."""
     wanted = await _read(request)
     _refuse_unsupported(request, wanted)
+    id_ = wanted.id if wanted.id is not None else f"pred_{time.time_ns():x}"
+    return await _answer(request, id_, wanted, supervisor, predictions)
+
+
+async def put_prediction(
+    request: Request, id_: str, supervisor: Supervisor, predictions: Predictions
+) -> Response:
+    """Make the prediction with that id, or return what is known of it while it is made."""
+    wanted = await _read(request)
+    if (running := predictions.find(id_)) is not None:
+        return Response.json(202, running.snapshot(with_input=True))
+    _refuse_unsupported(request, wanted)
+    if wanted.id not in {None, id_}:
+        message = "prediction ID must match the ID supplied in the URL"
+        detail = {"loc": ["body", "id"], "msg": message, "type": "value_error"}
+        return Response.json(422, {"detail": [detail]})
+    return await _answer(request, id_, wanted, supervisor, predictions)
+
+
+async def cancel_prediction(id_: str, predictions: Predictions) -> Response:
+    """Ask for the end of a prediction; 404 when none of that id runs."""
+    prediction = predictions.find(id_)
+    if prediction is None:
+        return Response.json(404, {})
+    prediction.cancel()
+    return Response.json(200, {})
+
+
+async def _answer(
+    request: Request, id_: str, wanted: _Body, supervisor: Supervisor, predictions: Predictions
+) -> Response:
+    preference = _Preference.read(request.header("prefer"))
     signature = supervisor.signature
     if signature is None or supervisor.status not in ("READY", "BUSY"):
         return _not_ready()
@@ -50,34 +83,50 @@ async def post_prediction(request: Request, supervisor: Supervisor) -> Response:
         return Response.json(422, {"detail": error.detail})
     if unknown:
         _log.warning("dropped unknown inputs: %s", ", ".join(unknown))
-    id_ = wanted.id if wanted.id is not None else f"pred_{time.time_ns():x}"
     try:
-        with supervisor.slot(id_) as job:
-            return await _prediction(supervisor, signature, job, inputs)
+        prediction = predictions.start(id_, wanted.input, inputs, signature)
     except NotReadyError:
         return _not_ready()
     except BusyError:
         return _refusal(409, "At capacity - all prediction slots busy")
+    if preference.is_async:
+        if preference.wait:
+            with anyio.move_on_after(preference.wait):
+                await prediction.end()
+        if not prediction.is_over:
+            applied = [(b"preference-applied", b"respond-async")]
+            return Response.json(202, {"id": id_, "status": prediction.status}, headers=applied)
+    else:
+        await _end_of(prediction, request)
+    return Response.json(200, prediction.snapshot())
 
 
-async def _prediction(
-    supervisor: Supervisor, signature: Signature, job: Job, inputs: dict[str, Any]
-) -> Response:
-    """Return the finished prediction, its files read; the model may overwrite them in the next."""
-    prediction: dict[str, Any] = {"id": job.id}
-    try:
-        async with local_files(signature, inputs) as local:
-            match await supervisor.predict(job, local):
-                case Succeeded(_, output, files):
-                    prediction["output"] = await with_data_urls(output, files)
-                    prediction["status"] = "succeeded"
-                case Failed(_, error):
-                    prediction |= {"error": error, "status": "failed"}
-    except FileError as error:
-        prediction |= {"error": str(error), "status": "failed"}
-    prediction["logs"] = job.logs.text()
-    prediction["metrics"] = {"predict_time": job.seconds}
-    return Response.json(200, prediction)
+async def _end_of(prediction: Prediction, request: Request) -> None:
+    """Wait for the end of a prediction; a client that goes away does not want it any more."""
+
+    async def watch() -> None:
+        await request.gone()
+        _log.info("canceling prediction %s: its client is gone", prediction.id)
+        prediction.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        await prediction.end()
+        tasks.cancel_scope.cancel()
+
+
+@dataclass(frozen=True)
+class _Preference:
+    """What the header ``Prefer`` (RFC 7240) says; `wait` is in seconds."""
+
+    is_async: bool
+    wait: float
+
+    @classmethod
+    def read(cls, header: str) -> _Preference:
+        parts = [part.partition(";")[0].strip().lower() for part in header.split(",")]
+        waits = [int(match[1]) for part in parts if (match := _WAIT.fullmatch(part))]
+        return cls("respond-async" in parts, waits[0] if waits else 0)
 
 
 async def _read(request: Request) -> _Body:
@@ -107,7 +156,6 @@ def _refuse_unsupported(request: Request, wanted: _Body) -> None:
             Response.json(406, {"error": "This server does not stream responses yet"})
         )
     for asked, what in (
-        (request.header("prefer") == "respond-async", "`Prefer: respond-async`"),
         (wanted.webhook is not None, "`webhook`"),
         (bool(wanted.context), "`context`"),
     ):

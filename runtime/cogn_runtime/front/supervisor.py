@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,20 +17,34 @@ from cogn_runtime.frames import FrameError
 from cogn_runtime.front.document import Document
 from cogn_runtime.front.logs import LineSplitter, LogBuffer, timestamp
 from cogn_runtime.front.messages import (
+    Canceled,
     Failed,
     Loaded,
     Message,
     Ready,
     SetupFailed,
     Succeeded,
+    cancel_frame,
     predict_frame,
 )
 from cogn_runtime.front.process import WorkerProcess, describe_exit
 from cogn_runtime.schema import Signature
 
-__all__ = ["BusyError", "Job", "NotReadyError", "Setup", "Status", "Supervisor", "restart_delay"]
+__all__ = [
+    "ENDED",
+    "BusyError",
+    "Job",
+    "NotReadyError",
+    "Setup",
+    "Status",
+    "Supervisor",
+    "restart_delay",
+]
 
 Status = Literal["STARTING", "READY", "BUSY", "SETUP_FAILED"]
+
+ENDED = "the server ended before the prediction did"
+"""What becomes of predictions that are not made any more."""
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
@@ -46,7 +61,7 @@ class NotReadyError(Exception):
 
 
 class BusyError(Exception):
-    """Raised when a prediction is asked for while another one runs."""
+    """Raised when a prediction is asked for while others hold all slots."""
 
 
 class _ProtocolError(Exception):
@@ -63,23 +78,30 @@ class Setup:
     logs: LogBuffer = field(default_factory=LogBuffer)
 
 
+Answer = Succeeded | Failed | Canceled
+
+
 class Job:
-    """A prediction that holds the slot; `seconds` is how long the model took."""
+    """What the model does for one prediction; `seconds` is how long it took.
+
+    Who wants it to end sets `canceled`.
+    """
 
     def __init__(self, id_: str) -> None:
         self.id = id_
         self.logs = LogBuffer()
         self.seconds = 0.0
-        self._answer: Succeeded | Failed | None = None
+        self.canceled = anyio.Event()
+        self._answer: Answer | None = None
         self._answered = anyio.Event()
 
-    def finish(self, answer: Succeeded | Failed) -> None:
+    def finish(self, answer: Answer) -> None:
         """Give the prediction its answer; what comes after the first one is ignored."""
         if self._answer is None:
             self._answer = answer
             self._answered.set()
 
-    async def answer(self) -> Succeeded | Failed:
+    async def answer(self) -> Answer:
         """Wait for the answer."""
         await self._answered.wait()
         assert self._answer is not None
@@ -89,16 +111,29 @@ class Job:
 class Supervisor:
     """Runs workers for the model at `reference`, one after the other.
 
+    A worker has as many slots as it makes predictions at once.
+
     When the first worker cannot set the model up, or takes longer than `setup_timeout` seconds,
     that is final: `SETUP_FAILED`. A worker that dies later fails the prediction it was making and
     another one is started after `restart_delay`, as often as it takes.
     """
 
-    def __init__(self, reference: str, setup_timeout: float | None, document: Document) -> None:
+    def __init__(
+        self,
+        reference: str,
+        document: Document,
+        *,
+        setup_timeout: float | None,
+        cancel_timeout: float,
+    ) -> None:
         self._reference = reference
         self._setup_timeout = setup_timeout
+        self._cancel_timeout = cancel_timeout
         self._phase: Literal["STARTING", "READY", "SETUP_FAILED"] = "STARTING"
-        self._job: Job | None = None
+        self._slots = 1
+        self._jobs: dict[str, Job] = {}
+        self._waiting: deque[anyio.Event] = deque()
+        self._promised = 0
         self._worker: WorkerProcess | None = None
         self._fault: str | None = None
         self._lines = LineSplitter()
@@ -111,9 +146,13 @@ class Supervisor:
     @property
     def status(self) -> Status:
         """How the model is, in the words of Cog's health check."""
-        if self._phase == "READY" and self._job is not None:
+        if self._phase == "READY" and not self._has_free_slot:
             return "BUSY"
         return self._phase
+
+    @property
+    def _has_free_slot(self) -> bool:
+        return len(self._jobs) + self._promised < self._slots and not self._waiting
 
     async def run(self) -> None:
         """Keep a worker running; returns when the first setup failed, else when cancelled."""
@@ -129,23 +168,63 @@ class Supervisor:
                 if self._phase == "SETUP_FAILED":
                     self._begin_setup()
         finally:
-            self._fail_job("the server ended before the prediction did")
+            self._fail_jobs(ENDED)
 
-    @contextlib.contextmanager
-    def slot(self, id_: str) -> Iterator[Job]:
-        """Hold the model for one prediction; raises NotReadyError or BusyError."""
+    def require_slot(self) -> None:
+        """Raise NotReadyError or BusyError unless there is a free slot now."""
         if self._phase != "READY":
             raise NotReadyError
-        if self._job is not None:
+        if not self._has_free_slot:
             raise BusyError
-        self._job = job = Job(id_)
-        try:
-            yield job
-        finally:
-            self._job = None
 
-    async def predict(self, job: Job, inputs: dict[str, Any]) -> Succeeded | Failed:
-        """Return the model's answer to `inputs`, for a job that holds the slot."""
+    @contextlib.contextmanager
+    def slot(self, job: Job) -> Iterator[None]:
+        """Hold a slot for a job; raises NotReadyError or BusyError."""
+        self.require_slot()
+        with self._held(job):
+            yield
+
+    async def turn(self, job: Job, holder: contextlib.ExitStack) -> None:
+        """Let `holder` hold a slot for a job as soon as it is its turn, unless it has one."""
+        if job.id in self._jobs:
+            return
+        if self._phase == "SETUP_FAILED" or (self._phase == "READY" and self._has_free_slot):
+            holder.enter_context(self._held(job))
+            return
+        called = anyio.Event()
+        self._waiting.append(called)
+        try:
+            await called.wait()
+        except BaseException:
+            if called.is_set():
+                self._promised -= 1
+                self._call_next()
+            else:
+                self._waiting.remove(called)
+            raise
+        self._promised -= 1
+        holder.enter_context(self._held(job))
+
+    @contextlib.contextmanager
+    def _held(self, job: Job) -> Iterator[None]:
+        self._jobs[job.id] = job
+        try:
+            yield
+        finally:
+            del self._jobs[job.id]
+            self._call_next()
+
+    def _call_next(self) -> None:
+        """Promise free slots to those who wait; when there will be none, they are to fail."""
+        while self._waiting and (
+            self._phase == "SETUP_FAILED"
+            or (self._phase == "READY" and len(self._jobs) + self._promised < self._slots)
+        ):
+            self._promised += 1
+            self._waiting.popleft().set()
+
+    async def predict(self, job: Job, inputs: dict[str, Any]) -> Answer:
+        """Return the model's answer to `inputs`, for a job that holds a slot."""
         worker = self._worker
         if worker is None or self._phase != "READY":
             return Failed(id=job.id, error="the worker died before the prediction began")
@@ -155,11 +234,22 @@ class Supervisor:
             frame = predict_frame(job.id, inputs)
         except FrameError as error:
             return Failed(id=job.id, error=f"the input is too large: {error}")
-        await worker.send(frame)
-        answer = await job.answer()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._cancel, worker, job)
+            await worker.send(frame)
+            answer = await job.answer()
+            tasks.cancel_scope.cancel()
         job.seconds = time.perf_counter() - started
         self._end_line()
         return answer
+
+    async def _cancel(self, worker: WorkerProcess, job: Job) -> None:
+        """When it is asked for, end a job; kill a worker that does not take notice."""
+        await job.canceled.wait()
+        await worker.send(cancel_frame(job.id))
+        await anyio.sleep(self._cancel_timeout)
+        self._fault = f"it did not end a canceled prediction within {self._cancel_timeout:g} s"
+        worker.kill()
 
     async def _live(self) -> None:
         """Run one worker from its start to its end."""
@@ -182,7 +272,7 @@ class Supervisor:
                     await heard_all.wait()
                 tasks.cancel_scope.cancel()
         finally:
-            idle = self._phase == "READY" and self._job is None
+            idle = self._phase == "READY" and not self._jobs
             self._worker = None
             await worker.close(_CLOSE_GRACE if idle else 0)
         self._bury(self._fault or describe_exit(code))
@@ -220,12 +310,13 @@ class Supervisor:
                 self._end_setup("succeeded")
                 self._phase = "READY"
                 self._was_ready = True
+                self._call_next()
                 _log.info("the model is ready")
             case SetupFailed(error) if self._phase == "STARTING":
                 self._fail_setup(error)
-            case Succeeded(id_) | Failed(id_) if self._job is not None and self._job.id == id_:
+            case Succeeded(id_) | Failed(id_) | Canceled(id_) if id_ in self._jobs:
                 self._deaths = 0
-                self._job.finish(message)
+                self._jobs[id_].finish(message)
             case _:
                 raise _ProtocolError(f"unexpected {type(message).__name__}")
 
@@ -240,15 +331,15 @@ class Supervisor:
             return
         self._begin_setup()
         self.setup.logs.write(f"The worker died: {reason}. Another one is started.\n")
-        self._fail_job(f"Worker crashed: {reason}", with_output=True)
+        self._fail_jobs(f"Worker crashed: {reason}", with_output=True)
 
-    def _fail_job(self, error: str, *, with_output: bool = False) -> None:
-        if self._job is None:
-            return
-        last = self._job.logs.last_lines(_LAST_LINES) if with_output else ""
-        if last:
-            error += f"; its last output:\n{last}"
-        self._job.finish(Failed(id=self._job.id, error=error))
+    def _fail_jobs(self, error: str, *, with_output: bool = False) -> None:
+        """End all jobs; for one that was to be canceled this is what was asked for."""
+        for job in self._jobs.values():
+            last = job.logs.last_lines(_LAST_LINES) if with_output else ""
+            shown = f"{error}; its last output:\n{last}" if last else error
+            is_canceled = job.canceled.is_set()
+            job.finish(Canceled(id=job.id) if is_canceled else Failed(id=job.id, error=shown))
 
     def _begin_setup(self) -> None:
         self._phase = "STARTING"
@@ -259,6 +350,7 @@ class Supervisor:
         self.setup.logs.write(f"Setup failed: {error}\n")
         self._end_setup("failed")
         self._phase = "SETUP_FAILED"
+        self._call_next()
 
     def _end_setup(self, status: Literal["succeeded", "failed"]) -> None:
         self.setup.status = status
@@ -268,8 +360,8 @@ class Supervisor:
         text, lines = self._lines.feed(data)
         if self._phase == "STARTING":
             self.setup.logs.write(text)
-        elif self._job is not None:
-            self._job.logs.write(text)
+        elif len(self._jobs) == 1:
+            next(iter(self._jobs.values())).logs.write(text)
         for line in lines:
             _model_log.info("%s", line)
 

@@ -8,7 +8,7 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cogn_runtime.frames import FrameDecoder, encode_frame
@@ -25,9 +25,11 @@ class Channel:
     all processes the model started, which are one process group, are then killed.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, cancel: Callable[[str], None]) -> None:
+        """Speak through the socket `fd`; the thread calls `cancel` with a prediction's id."""
         os.set_inheritable(fd, False)
         self._socket = socket.socket(fileno=fd)
+        self._cancel = cancel
         self._requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         threading.Thread(target=self._receive, name="cogn-channel", daemon=True).start()
 
@@ -58,7 +60,10 @@ class Channel:
                 if message["kind"] == "stop":
                     self._requests.put(None)
                     return
-                self._requests.put(message)
+                if message["kind"] == "cancel":
+                    self._cancel(message["id"])
+                else:
+                    self._requests.put(message)
 
 
 def encode_message(kind: str, **members: object) -> bytes:

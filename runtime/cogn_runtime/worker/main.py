@@ -13,6 +13,7 @@ from typing import Any
 
 from cogn_runtime.frames import FrameError
 from cogn_runtime.schema import SignatureError
+from cogn_runtime.worker.cancelation import Cancelation
 from cogn_runtime.worker.channel import Channel, encode_message
 from cogn_runtime.worker.inputs import python_inputs
 from cogn_runtime.worker.loader import LoadError, Model, load
@@ -26,7 +27,8 @@ _NOT_THE_MODEL = (str(pathlib.Path(__file__).parent.parent), "<frozen importlib"
 def main(fd: int, reference: str) -> None:
     """Serve the front at the other end of the socket `fd` until it says stop."""
     _prepare_process()
-    channel = Channel(fd)
+    cancelation = Cancelation()
+    channel = Channel(fd, cancelation.request)
     # A model may call sys.exit() or interrupt itself anywhere: that fails what it was doing and
     # not the worker, hence BaseException here and below.
     try:
@@ -44,7 +46,7 @@ def main(fd: int, reference: str) -> None:
     _flush()
     channel.send("ready")
     for request in channel.requests():
-        answer = _predict(model, request["id"], request["input"])
+        answer = _predict(model, request["id"], request["input"], cancelation)
         _flush()
         channel.send_encoded(answer)
 
@@ -59,16 +61,20 @@ def _prepare_process() -> None:
     faulthandler.enable()
 
 
-def _predict(model: Model, id_: str, given: dict[str, Any]) -> bytes:
+def _predict(model: Model, id_: str, given: dict[str, Any], cancelation: Cancelation) -> bytes:
     """Return the frame that answers one request."""
     try:
-        with contextlib.ExitStack() as resources:
+        with cancelation.running(id_), contextlib.ExitStack() as resources:
             arguments = python_inputs(model.signature, given, resources)
             result = model.run(**arguments)
             output, files = json_output(result)
     except BaseException as error:  # noqa: BLE001
+        if cancelation.is_delivered:
+            return encode_message("canceled", id=id_)
         _print_traceback(error)
         return encode_message("failed", id=id_, error=_describe(error))
+    if cancelation.is_delivered:  # the model caught it and went on
+        return encode_message("canceled", id=id_)
     try:
         return encode_message("succeeded", id=id_, output=output, files=files)
     except (TypeError, ValueError, RecursionError, FrameError) as error:
