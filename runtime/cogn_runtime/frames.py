@@ -7,10 +7,12 @@ kind           from                    other members
 =============  ======================  =======================================================
 predict        front                   `id`, `input`: a complete, validated object
 cancel         front                   `id`; of a prediction that is over it has no effect
+taken          front                   `id`; the files of the item that was yielded were read
 stop           front                   none; the end of the stream without it means: front died
 loaded         worker                  `signature`: the JSON form of a `schema.Signature`
 ready          worker                  none; `setup()` has returned
 setup_failed   worker                  `error`
+yielded        worker                  `id`, `output`, `files`: as below, for one item
 succeeded      worker                  `id`, `output`, `files`: `{"at": [key or index, ...],
                                        "path": ...}` for each null in `output` that is a file
 failed         worker                  `id`, `error`

@@ -17,6 +17,7 @@ import cog
 
 class Predictor:
     def run(self, what: str = "echo", file: cog.Path | None = None) -> str:
+        print("begun")
         try:
             match what:
                 case "sleep": time.sleep(60)
@@ -45,7 +46,7 @@ def start(server: Server, id_: str, what: str) -> None:
     )
     assert response.status_code == 202
     assert response.json() == {"id": id_, "status": "starting"}
-    server.wait(lambda: known(server, id_)["status"] == "processing")
+    server.wait(lambda: known(server, id_)["logs"] == "begun\n")
 
 
 def known(server: Server, id_: str) -> dict[str, object]:
@@ -67,7 +68,7 @@ def test_a_prediction_that_runs_is_answered_with_what_is_known(server: Server) -
     assert known(server, "one") == {
         "id": "one",
         "input": {"what": "sleep"},
-        "logs": "",
+        "logs": "begun\n",
         "metrics": {},
         "status": "processing",
     }
@@ -100,7 +101,7 @@ def test_a_canceled_prediction_ends_at_once_and_cleans_up(server: Server, what: 
         body = {"input": {"what": what}, "id": what}
         answer = pool.submit(server.client.post, "/predictions", json=body)
         server.wait_for("BUSY")
-        server.wait(lambda: known(server, what)["status"] == "processing")
+        server.wait(lambda: known(server, what)["logs"] == "begun\n")
         begin = time.monotonic()
         assert cancel(server, what) == 200
         canceled = answer.result().json()

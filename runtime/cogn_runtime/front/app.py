@@ -13,6 +13,7 @@ import cogn_runtime
 from cogn_runtime.front.http import Receive, RefusedError, Request, Response, Scope, Send
 from cogn_runtime.front.prediction import Predictions
 from cogn_runtime.front.predictions import (
+    Answer,
     cancel_prediction,
     create_prediction,
     put_prediction,
@@ -21,7 +22,7 @@ from cogn_runtime.front.supervisor import Supervisor
 
 __all__ = ["App"]
 
-_Handler = Callable[[Request], Awaitable[Response]]
+_Handler = Callable[[Request], Awaitable[Answer]]
 
 _INDEX = {
     "cog_version": cogn_runtime.__version__,
@@ -57,7 +58,7 @@ class App:
         response = await self._answer(Request(scope, receive))
         await response.send(send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Answer:
         methods = self._routes.get(request.path) or self._routes_with_id(request)
         if methods is None:
             return Response(404)
@@ -95,10 +96,10 @@ class App:
             return Response.json(503, {"error": "OpenAPI schema not available"})
         return Response.json(200, self._supervisor.document.content)
 
-    async def _predict(self, request: Request) -> Response:
+    async def _predict(self, request: Request) -> Answer:
         return await create_prediction(request, self._supervisor, self._predictions)
 
-    async def _put(self, id_: str, request: Request) -> Response:
+    async def _put(self, id_: str, request: Request) -> Answer:
         return await put_prediction(request, id_, self._supervisor, self._predictions)
 
     async def _cancel(self, id_: str, _request: Request) -> Response:

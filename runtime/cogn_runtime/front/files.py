@@ -12,7 +12,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -70,7 +70,7 @@ async def local_files(
             await anyio.to_thread.run_sync(_remove, directory)
 
 
-def is_remote(signature: Signature, inputs: dict[str, Any]) -> bool:
+def is_remote(signature: Signature, inputs: Mapping[str, Any]) -> bool:
     """Tell whether files have to be fetched from elsewhere for these inputs."""
     return any(
         not url.startswith("data:")

@@ -5,14 +5,25 @@ https://asgi.readthedocs.io/en/latest/specs/www.html
 
 from __future__ import annotations
 
+import contextlib
 import urllib.parse
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import msgspec
 
-__all__ = ["MAX_BODY_BYTES", "Receive", "RefusedError", "Request", "Response", "Scope", "Send"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "EventStream",
+    "Receive",
+    "RefusedError",
+    "Request",
+    "Response",
+    "Scope",
+    "Send",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,6 +63,38 @@ class Response:
             headers.append((b"content-type", self.content_type.encode()))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
+
+
+class EventStream:
+    """An answer of server-sent events, sent as they come, until the last or the client is gone."""
+
+    def __init__(
+        self, events: AsyncGenerator[bytes, None], request: Request, ended: Callable[[], None]
+    ) -> None:
+        """Send `events`; `ended` is called when nobody reads them any more."""
+        self._events = events
+        self._request = request
+        self._ended = ended
+
+    async def send(self, send: Send) -> None:
+        """Send this answer, and nothing after it."""
+        headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+        async def watch() -> None:
+            await self._request.gone()
+            tasks.cancel_scope.cancel()
+
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(watch)
+                async with contextlib.aclosing(self._events) as events:
+                    async for event in events:
+                        await send({"type": "http.response.body", "body": event, "more_body": True})
+                tasks.cancel_scope.cancel()
+        finally:
+            self._ended()
+        await send({"type": "http.response.body"})
 
 
 class RefusedError(Exception):

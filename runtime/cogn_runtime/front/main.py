@@ -75,7 +75,9 @@ async def _serve(options: Options, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     _log.info("listening on %s port %d", host, port)
     async with anyio.create_task_group() as tasks:
-        predictions = Predictions(supervisor, tasks)
+        predictions = Predictions(
+            supervisor, tasks, history=options.stream_history, webhooks=options.webhooks
+        )
         server = _Server(
             uvicorn.Config(
                 App(supervisor, predictions, shutdown=stop.set),

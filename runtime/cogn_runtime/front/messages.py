@@ -17,10 +17,12 @@ __all__ = [
     "Ready",
     "SetupFailed",
     "Succeeded",
+    "Yielded",
     "cancel_frame",
     "decode",
     "predict_frame",
     "stop_frame",
+    "taken_frame",
 ]
 
 
@@ -51,8 +53,19 @@ class OutputFile(msgspec.Struct, frozen=True):
     path: str
 
 
+class Yielded(_Message, frozen=True, tag="yielded"):
+    """The model has made one item of its output. With files, it waits until they were read."""
+
+    id: str
+    output: msgspec.Raw
+    files: list[OutputFile]
+
+
 class Succeeded(_Message, frozen=True, tag="succeeded"):
-    """The model has answered; `output` is JSON as the worker wrote it, its keys sorted."""
+    """The model has answered; `output` is JSON as the worker wrote it, its keys sorted.
+
+    When the output is made of items, these came before, and it is null.
+    """
 
     id: str
     output: msgspec.Raw
@@ -72,7 +85,7 @@ class Canceled(_Message, frozen=True, tag="canceled"):
     id: str
 
 
-Message = Loaded | Ready | SetupFailed | Succeeded | Failed | Canceled
+Message = Loaded | Ready | SetupFailed | Yielded | Succeeded | Failed | Canceled
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
@@ -91,6 +104,11 @@ def predict_frame(id_: str, input_: dict[str, Any]) -> bytes:
 def cancel_frame(id_: str) -> bytes:
     """Return the frame that asks for the end of a prediction."""
     return encode_frame(_encoder.encode({"kind": "cancel", "id": id_}))
+
+
+def taken_frame(id_: str) -> bytes:
+    """Return the frame that says that the files of an item were read."""
+    return encode_frame(_encoder.encode({"kind": "taken", "id": id_}))
 
 
 def stop_frame() -> bytes:

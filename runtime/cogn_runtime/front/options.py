@@ -7,9 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cogn_runtime.front.webhook import WebhookOptions
+
 __all__ = ["Options", "OptionsError", "read_options"]
 
 _CANCEL_TIMEOUT = 30.0
+_STREAM_HISTORY = 1024
+_THROTTLE = 0.5
 _LOG_LEVELS = {
     "debug": "debug",
     "info": "info",
@@ -33,6 +37,9 @@ class Options:
     await_explicit_shutdown: bool
     setup_timeout: float | None
     cancel_timeout: float
+    stream_history: int
+    """How many events of a prediction are kept for who looks on late."""
+    webhooks: WebhookOptions
     log_level: str
     log_console: bool
 
@@ -70,6 +77,11 @@ def read_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -
         await_explicit_shutdown=arguments.await_explicit_shutdown,
         setup_timeout=_setup_timeout(environ.get("COG_SETUP_TIMEOUT", "")),
         cancel_timeout=_seconds(environ, "COGN_CANCEL_TIMEOUT", _CANCEL_TIMEOUT),
+        stream_history=_count(environ, "COG_STREAM_HISTORY_CAPACITY", _STREAM_HISTORY),
+        webhooks=WebhookOptions(
+            throttle=_seconds(environ, "COG_THROTTLE_RESPONSE_INTERVAL", _THROTTLE),
+            token=environ.get("WEBHOOK_AUTH_TOKEN"),
+        ),
         log_level="debug" if arguments.verbose else _log_level(environ),
         log_console=environ.get("LOG_FORMAT") == "console",
     )
@@ -114,6 +126,13 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= seconds < float("inf"):
         raise OptionsError(f"{name} is not a number of seconds: {text!r}")
     return seconds
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or len(text) > 9:
+        raise OptionsError(f"{name} is not a count: {text!r}")
+    return int(text)
 
 
 def _log_level(environ: Mapping[str, str]) -> str:

@@ -6,21 +6,32 @@ import logging
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 import msgspec
 
-from cogn_runtime.front.http import RefusedError, Request, Response
-from cogn_runtime.front.prediction import Prediction, Predictions
+from cogn_runtime.front.http import EventStream, RefusedError, Request, Response
+from cogn_runtime.front.prediction import Order, Prediction, Predictions
 from cogn_runtime.front.supervisor import BusyError, NotReadyError, Supervisor
 from cogn_runtime.front.validation import InvalidInputError, validated
+from cogn_runtime.front.webhook import EVENTS, WebhookEvent
 
-__all__ = ["cancel_prediction", "create_prediction", "put_prediction"]
+__all__ = ["Answer", "cancel_prediction", "create_prediction", "put_prediction"]
 
 _WAIT = re.compile(r'wait\s*=\s*"?(\d{1,6})"?')
 
+_MOST_READERS = 1024
+_NOT_STREAMING = (
+    "This model does not support streaming responses. "
+    "Add @cog.streaming to predict() to enable SSE."
+)
+_TRACE = ("traceparent", "tracestate")
+
 _log = logging.getLogger("cogn.front")
+
+
+Answer = Response | EventStream
 
 
 class _Body(msgspec.Struct):
@@ -30,7 +41,7 @@ class _Body(msgspec.Struct):
     id: str | None = None
     context: dict[str, str] | None = None
     webhook: str | None = None
-    webhook_events_filter: list[Literal["start", "output", "logs", "completed"]] | None = None
+    webhook_events_filter: list[WebhookEvent] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Body)
@@ -38,22 +49,24 @@ _decoder = msgspec.json.Decoder(_Body)
 
 async def create_prediction(
     request: Request, supervisor: Supervisor, predictions: Predictions
-) -> Response:
+) -> Answer:
     """Make a prediction and return it, or the refusal of the request."""
     wanted = await _read(request)
-    _refuse_unsupported(request, wanted)
+    _refuse_unsupported(wanted)
     id_ = wanted.id if wanted.id is not None else f"pred_{time.time_ns():x}"
     return await _answer(request, id_, wanted, supervisor, predictions)
 
 
 async def put_prediction(
     request: Request, id_: str, supervisor: Supervisor, predictions: Predictions
-) -> Response:
+) -> Answer:
     """Make the prediction with that id, or return what is known of it while it is made."""
     wanted = await _read(request)
     if (running := predictions.find(id_)) is not None:
+        if _wants_events(request):
+            return _events(running, request)
         return Response.json(202, running.snapshot(with_input=True))
-    _refuse_unsupported(request, wanted)
+    _refuse_unsupported(wanted)
     if wanted.id not in {None, id_}:
         message = "prediction ID must match the ID supplied in the URL"
         detail = {"loc": ["body", "id"], "msg": message, "type": "value_error"}
@@ -72,23 +85,39 @@ async def cancel_prediction(id_: str, predictions: Predictions) -> Response:
 
 async def _answer(
     request: Request, id_: str, wanted: _Body, supervisor: Supervisor, predictions: Predictions
-) -> Response:
+) -> Answer:
     preference = _Preference.read(request.header("prefer"))
     signature = supervisor.signature
     if signature is None or supervisor.status not in ("READY", "BUSY"):
         return _not_ready()
+    is_streamed = _wants_events(request)
+    if is_streamed and not signature.streaming:
+        return Response.json(406, {"error": _NOT_STREAMING})
     try:
         inputs, unknown = validated(signature, wanted.input)
     except InvalidInputError as error:
         return Response.json(422, {"detail": error.detail})
     if unknown:
         _log.warning("dropped unknown inputs: %s", ", ".join(unknown))
+    given_filter = wanted.webhook_events_filter
+    order = Order(
+        id=id_,
+        given=wanted.input,
+        inputs=inputs,
+        signature=signature,
+        is_streamed=is_streamed,
+        webhook=wanted.webhook,
+        webhook_events=EVENTS if given_filter is None else frozenset(given_filter),
+        trace={name: text for name in _TRACE if (text := request.header(name))},
+    )
     try:
-        prediction = predictions.start(id_, wanted.input, inputs, signature)
+        prediction = predictions.start(order)
     except NotReadyError:
         return _not_ready()
     except BusyError:
         return _refusal(409, "At capacity - all prediction slots busy")
+    if is_streamed:
+        return _events(prediction, request)
     if preference.is_async:
         if preference.wait:
             with anyio.move_on_after(preference.wait):
@@ -99,6 +128,22 @@ async def _answer(
     else:
         await _end_of(prediction, request)
     return Response.json(200, prediction.snapshot())
+
+
+def _wants_events(request: Request) -> bool:
+    return "text/event-stream" in request.header("accept")
+
+
+def _events(prediction: Prediction, request: Request) -> Answer:
+    """Return the prediction's events; one made for those who look on ends with the last of them."""
+    if prediction.events.readers >= _MOST_READERS:
+        return Response.json(429, {"error": "Too many stream subscribers"})
+
+    def ended() -> None:
+        if prediction.order.is_streamed and not prediction.events.readers:
+            prediction.cancel()
+
+    return EventStream(prediction.events.read(), request, ended)
 
 
 async def _end_of(prediction: Prediction, request: Request) -> None:
@@ -149,18 +194,10 @@ async def _read(request: Request) -> _Body:
         raise RefusedError(Response.text(400, message)) from error
 
 
-def _refuse_unsupported(request: Request, wanted: _Body) -> None:
-    """Raise RefusedError when the request asks for a way to answer that there is not yet."""
-    if "text/event-stream" in request.header("accept"):
-        raise RefusedError(
-            Response.json(406, {"error": "This server does not stream responses yet"})
-        )
-    for asked, what in (
-        (wanted.webhook is not None, "`webhook`"),
-        (bool(wanted.context), "`context`"),
-    ):
-        if asked:
-            raise RefusedError(_refusal(501, f"{what} is not supported yet"))
+def _refuse_unsupported(wanted: _Body) -> None:
+    """Raise RefusedError when the request asks for what there is not yet."""
+    if wanted.context:
+        raise RefusedError(_refusal(501, "`context` is not supported yet"))
 
 
 def _not_ready() -> Response:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import anyio
 import msgspec
@@ -24,8 +24,10 @@ from cogn_runtime.front.messages import (
     Ready,
     SetupFailed,
     Succeeded,
+    Yielded,
     cancel_frame,
     predict_frame,
+    taken_frame,
 )
 from cogn_runtime.front.process import WorkerProcess, describe_exit
 from cogn_runtime.schema import Signature
@@ -35,6 +37,7 @@ __all__ = [
     "BusyError",
     "Job",
     "NotReadyError",
+    "Observer",
     "Setup",
     "Status",
     "Supervisor",
@@ -81,19 +84,36 @@ class Setup:
 Answer = Succeeded | Failed | Canceled
 
 
+class Observer(Protocol):
+    """Is told what comes of a job before its answer does."""
+
+    def logged(self, text: str) -> None:
+        """Take what was printed."""
+
+    async def yielded(self, item: Yielded) -> None:
+        """Take an item of the output, in its order."""
+
+
 class Job:
     """What the model does for one prediction; `seconds` is how long it took.
 
     Who wants it to end sets `canceled`.
     """
 
-    def __init__(self, id_: str) -> None:
+    def __init__(self, id_: str, observer: Observer) -> None:
         self.id = id_
+        self.observer = observer
         self.logs = LogBuffer()
         self.seconds = 0.0
         self.canceled = anyio.Event()
         self._answer: Answer | None = None
         self._answered = anyio.Event()
+
+    def print(self, text: str) -> None:
+        """Add what was printed to the logs."""
+        self.logs.write(text)
+        if text:
+            self.observer.logged(text)
 
     def finish(self, answer: Answer) -> None:
         """Give the prediction its answer; what comes after the first one is ignored."""
@@ -243,6 +263,11 @@ class Supervisor:
         self._end_line()
         return answer
 
+    async def taken(self, job: Job) -> None:
+        """Let a job go on whose files were read."""
+        if self._worker is not None:
+            await self._worker.send(taken_frame(job.id))
+
     async def _cancel(self, worker: WorkerProcess, job: Job) -> None:
         """When it is asked for, end a job; kill a worker that does not take notice."""
         await job.canceled.wait()
@@ -281,7 +306,10 @@ class Supervisor:
         try:
             async for message in worker.messages():
                 worker.drain_output()
-                self._handle(message)
+                if isinstance(message, Yielded) and message.id in self._jobs:
+                    await self._jobs[message.id].observer.yielded(message)
+                else:
+                    self._handle(message)
         except (FrameError, msgspec.DecodeError, RecursionError, _ProtocolError) as error:
             self._fault = f"it broke the protocol: {error}"
             worker.kill()
@@ -361,7 +389,7 @@ class Supervisor:
         if self._phase == "STARTING":
             self.setup.logs.write(text)
         elif len(self._jobs) == 1:
-            next(iter(self._jobs.values())).logs.write(text)
+            next(iter(self._jobs.values())).print(text)
         for line in lines:
             _model_log.info("%s", line)
 

@@ -31,6 +31,7 @@ class Channel:
         self._socket = socket.socket(fileno=fd)
         self._cancel = cancel
         self._requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._taken: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._receive, name="cogn-channel", daemon=True).start()
 
     def send(self, kind: str, **members: object) -> None:
@@ -40,6 +41,11 @@ class Channel:
     def send_encoded(self, frame: bytes) -> None:
         """Send a frame that `encode_message` made."""
         self._socket.sendall(frame)
+
+    def wait_taken(self, id_: str) -> None:
+        """Wait until the front has read the files of an item of a prediction."""
+        while self._taken.get() != id_:  # one that was canceled may have left an answer
+            pass
 
     def requests(self) -> Iterator[dict[str, Any]]:
         """Yield the front's requests until it says stop."""
@@ -60,10 +66,13 @@ class Channel:
                 if message["kind"] == "stop":
                     self._requests.put(None)
                     return
-                if message["kind"] == "cancel":
-                    self._cancel(message["id"])
-                else:
-                    self._requests.put(message)
+                match message["kind"]:
+                    case "cancel":
+                        self._cancel(message["id"])
+                    case "taken":
+                        self._taken.put(message["id"])
+                    case _:
+                        self._requests.put(message)
 
 
 def encode_message(kind: str, **members: object) -> bytes:

@@ -21,6 +21,7 @@ from cogn_runtime.worker.outputs import json_output
 
 __all__ = ["main"]
 
+_UNSENDABLE = (TypeError, ValueError, RecursionError, FrameError)
 _NOT_THE_MODEL = (str(pathlib.Path(__file__).parent.parent), "<frozen importlib")
 
 
@@ -46,7 +47,7 @@ def main(fd: int, reference: str) -> None:
     _flush()
     channel.send("ready")
     for request in channel.requests():
-        answer = _predict(model, request["id"], request["input"], cancelation)
+        answer = _predict(model, request["id"], request["input"], channel, cancelation)
         _flush()
         channel.send_encoded(answer)
 
@@ -61,13 +62,14 @@ def _prepare_process() -> None:
     faulthandler.enable()
 
 
-def _predict(model: Model, id_: str, given: dict[str, Any], cancelation: Cancelation) -> bytes:
+def _predict(
+    model: Model, id_: str, given: dict[str, Any], channel: Channel, cancelation: Cancelation
+) -> bytes:
     """Return the frame that answers one request."""
     try:
         with cancelation.running(id_), contextlib.ExitStack() as resources:
             arguments = python_inputs(model.signature, given, resources)
-            result = model.run(**arguments)
-            output, files = json_output(result)
+            output, files = _output(model, id_, model.run(**arguments), channel)
     except BaseException as error:  # noqa: BLE001
         if cancelation.is_delivered:
             return encode_message("canceled", id=id_)
@@ -77,8 +79,30 @@ def _predict(model: Model, id_: str, given: dict[str, Any], cancelation: Cancela
         return encode_message("canceled", id=id_)
     try:
         return encode_message("succeeded", id=id_, output=output, files=files)
-    except (TypeError, ValueError, RecursionError, FrameError) as error:
+    except _UNSENDABLE as error:
         return encode_message("failed", id=id_, error=f"cannot send the output: {error}")
+
+
+def _output(
+    model: Model,
+    id_: str,
+    result: Any,  # noqa: ANN401 - what the model returns
+    channel: Channel,
+) -> tuple[Any, list[dict[str, Any]]]:
+    """Return the output and its files; items are sent as they are made, and leave nothing."""
+    if model.signature.output_mode == "value":
+        return json_output(result)
+    for item in result:
+        output, files = json_output(item)
+        try:
+            frame = encode_message("yielded", id=id_, output=output, files=files)
+        except _UNSENDABLE as error:
+            raise TypeError(f"cannot send an item of the output: {error}") from error
+        _flush()
+        channel.send_encoded(frame)
+        if files:  # the model may write the next item into the same file
+            channel.wait_taken(id_)
+    return None, []
 
 
 def _describe(error: BaseException) -> str:

@@ -1,0 +1,81 @@
+"""What happens in a prediction, for those who look on: server-sent events with replay.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html; the names of the events and what is
+in them are Cog's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator
+
+import anyio
+import msgspec
+
+__all__ = ["KEEP_ALIVE", "Events", "encode_event"]
+
+KEEP_ALIVE = b":keep-alive\n\n"
+"""A comment, which readers ignore: it tells them and what is between that somebody is there."""
+
+_KEEP_ALIVE_SECONDS = 15
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def encode_event(name: str, data: object) -> bytes:
+    """Return an event as it goes over the wire."""
+    return b"event: " + name.encode() + b"\ndata: " + _encoder.encode(data) + b"\n\n"
+
+
+class Events:
+    """The last `capacity` events of a prediction. Who comes late, or reads slowly, gets those."""
+
+    def __init__(self, capacity: int) -> None:
+        self.readers = 0
+        """How many look on now."""
+        self._history: deque[bytes] = deque(maxlen=capacity)
+        self._count = 0
+        self._closed = False
+        self._news = anyio.Event()
+
+    def add(self, name: str, data: object) -> None:
+        """Tell what happened; a history without capacity keeps what comes for nobody."""
+        self._history.append(encode_event(name, data))
+        self._count += 1
+        self._wake()
+
+    def close(self, name: str, data: object) -> None:
+        """Tell what happened last."""
+        self.add(name, data)
+        self._closed = True
+
+    async def read(self) -> AsyncGenerator[bytes, None]:
+        """Yield all events from the first that is known to the last, and signs of life between."""
+        position = 0
+        self.readers += 1
+        try:
+            while True:
+                first = self._count - len(self._history)
+                if position < first:
+                    what = "stream lagged" if position else "stream replay truncated"
+                    error = f"SSE {what}; events were dropped"
+                    yield encode_event("error", {"error": error, "skipped": first - position})
+                    position = first
+                if position < self._count:
+                    event = self._history[position - first]
+                    position += 1
+                    yield event
+                    continue
+                if self._closed:
+                    return
+                news = self._news
+                with anyio.move_on_after(_KEEP_ALIVE_SECONDS) as waited:
+                    await news.wait()
+                if waited.cancelled_caught:
+                    yield KEEP_ALIVE
+        finally:
+            self.readers -= 1
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
