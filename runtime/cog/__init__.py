@@ -7,6 +7,7 @@ from cog.exceptions import CancelationException
 from cog.input import Input
 from cog.model import BaseModel
 from cog.predictor import BasePredictor, BaseRunner, concurrent, streaming
+from cog.scope import Scope, current_scope
 from cog.types import (
     AsyncConcatenateIterator,
     ConcatenateIterator,
@@ -29,8 +30,10 @@ __all__ = [
     "Input",
     "Opaque",
     "Path",
+    "Scope",
     "Secret",
     "__version__",
     "concurrent",
+    "current_scope",
     "streaming",
 ]

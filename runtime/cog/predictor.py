@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from cog.scope import Mode, Scope, current_scope
+
 __all__ = ["BasePredictor", "BaseRunner", "concurrent", "streaming"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -19,6 +21,15 @@ class BaseRunner:
 
     def setup(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - fits any override
         """Prepare the model, for example load its weights."""
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the prediction that is being made."""
+        return current_scope()
+
+    def record_metric(self, key: str, value: Any, mode: Mode = "replace") -> None:  # noqa: ANN401
+        """Record a metric of the prediction that is being made."""
+        current_scope().record_metric(key, value, mode)
 
 
 class BasePredictor(BaseRunner):

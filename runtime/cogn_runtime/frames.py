@@ -5,13 +5,16 @@ Every message has a `kind`:
 =============  ======================  =======================================================
 kind           from                    other members
 =============  ======================  =======================================================
-predict        front                   `id`, `input`: a complete, validated object
+predict        front                   `id`, `input`: a complete, validated object; `context`
 cancel         front                   `id`; of a prediction that is over it has no effect
 taken          front                   `id`; the files of the item that was yielded were read
 stop           front                   none; the end of the stream without it means: front died
-loaded         worker                  `signature`: the JSON form of a `schema.Signature`
+loaded         worker                  `signature`: the JSON form of a `schema.Signature`;
+                                       `slots`: how many predictions it makes at once
 ready          worker                  none; `setup()` has returned
 setup_failed   worker                  `error`
+log            worker                  `id`, `text`: printed in one of several predictions
+metric         worker                  `id`, `name`, `value`, `mode`
 yielded        worker                  `id`, `output`, `files`: as below, for one item
 succeeded      worker                  `id`, `output`, `files`: `{"at": [key or index, ...],
                                        "path": ...}` for each null in `output` that is a file

@@ -49,5 +49,10 @@ def test_what_is_no_message_is_not_read_as_one(payload: bytes) -> None:
 
 
 def test_a_request_is_a_frame() -> None:
-    (payload,) = FrameDecoder().feed(predict_frame("a", {"x": "é"}))
-    assert msgspec.json.decode(payload) == {"kind": "predict", "id": "a", "input": {"x": "é"}}
+    (payload,) = FrameDecoder().feed(predict_frame("a", {"x": "é"}, {"b": "c"}))
+    assert msgspec.json.decode(payload) == {
+        "kind": "predict",
+        "id": "a",
+        "input": {"x": "é"},
+        "context": {"b": "c"},
+    }

@@ -179,13 +179,6 @@ def test_a_body_that_is_too_long_is_refused_without_being_kept(server: Server) -
     assert server.predict(text="x")["output"] == "x"
 
 
-def test_a_context_is_refused_and_not_ignored(server: Server) -> None:
-    body = {"input": {"text": "x"}, "context": {"a": "b"}}
-    response = server.client.post("/predictions", json=body)
-    assert response.status_code == 501
-    assert response.json()["error"] == "`context` is not supported yet"
-
-
 def test_a_client_that_goes_away_while_it_sends_does_no_harm(server: Server) -> None:
     port = server.client.base_url.port
     for sent in (

@@ -75,7 +75,6 @@ def test_no_openapi_document_is_served_until_the_model_is_loaded(
         ("Predictor = 3", "Predictor in predict.py is neither a class nor a function"),
         ("class Predictor: (", "SyntaxError: "),
         ("def Predictor(x) -> int: ...", "parameter `x` of Predictor: there is no type annotation"),
-        ("async def Predictor() -> int: ...", "async functions are not supported yet: Predictor"),
         ("def Predictor() -> int: ...\nimport sys; sys.exit(4)", "SystemExit: 4"),
         ("import os; os._exit(4)", "the worker died: it exited with code 4"),
         (

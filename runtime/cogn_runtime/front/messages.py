@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -12,7 +13,9 @@ __all__ = [
     "Canceled",
     "Failed",
     "Loaded",
+    "Log",
     "Message",
+    "Metric",
     "OutputFile",
     "Ready",
     "SetupFailed",
@@ -34,6 +37,7 @@ class Loaded(_Message, frozen=True, tag="loaded"):
     """The model's code is loaded and its signature known; `setup()` comes next."""
 
     signature: dict[str, Any]
+    slots: Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Ready(_Message, frozen=True, tag="ready"):
@@ -51,6 +55,22 @@ class OutputFile(msgspec.Struct, frozen=True):
 
     at: list[str | int]
     path: str
+
+
+class Log(_Message, frozen=True, tag="log"):
+    """What was printed in one of several predictions."""
+
+    id: str
+    text: str
+
+
+class Metric(_Message, frozen=True, tag="metric"):
+    """A metric that the model recorded; without a value when it is deleted."""
+
+    id: str
+    name: str
+    value: Any
+    mode: Literal["replace", "increment", "append", "delete"]
 
 
 class Yielded(_Message, frozen=True, tag="yielded"):
@@ -85,7 +105,7 @@ class Canceled(_Message, frozen=True, tag="canceled"):
     id: str
 
 
-Message = Loaded | Ready | SetupFailed | Yielded | Succeeded | Failed | Canceled
+Message = Loaded | Ready | SetupFailed | Log | Metric | Yielded | Succeeded | Failed | Canceled
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
@@ -96,9 +116,10 @@ def decode(payload: bytes) -> Message:
     return _decoder.decode(payload)
 
 
-def predict_frame(id_: str, input_: dict[str, Any]) -> bytes:
+def predict_frame(id_: str, input_: dict[str, Any], context: Mapping[str, str]) -> bytes:
     """Return the frame that asks for a prediction; raises FrameError when it is too large."""
-    return encode_frame(_encoder.encode({"kind": "predict", "id": id_, "input": input_}))
+    message = {"kind": "predict", "id": id_, "input": input_, "context": context}
+    return encode_frame(_encoder.encode(message))
 
 
 def cancel_frame(id_: str) -> bytes:

@@ -15,7 +15,8 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from cogn_runtime.front.events import Events
 from cogn_runtime.front.files import FileError, is_remote, local_files, with_data_urls
-from cogn_runtime.front.messages import Canceled, Failed, Succeeded, Yielded
+from cogn_runtime.front.messages import Canceled, Failed, Metric, Succeeded, Yielded
+from cogn_runtime.front.metrics import record
 from cogn_runtime.front.supervisor import ENDED, BusyError, Job, Supervisor
 from cogn_runtime.front.webhook import Webhook, WebhookEvent, WebhookOptions
 from cogn_runtime.schema import Signature
@@ -42,6 +43,8 @@ class Order:
     """Whether the prediction is made for one who looks on, and only as long as somebody does."""
     webhook: str | None = None
     webhook_events: Collection[WebhookEvent] = ()
+    context: Mapping[str, str] = field(default_factory=dict)
+    """What the client sent for the model beside the inputs."""
     trace: Mapping[str, str] = field(default_factory=dict)
     """The headers that carry the caller's trace (https://www.w3.org/TR/trace-context/)."""
 
@@ -58,6 +61,7 @@ class Prediction:
         )
         self.output: object = msgspec.UNSET
         self.error: str | None = None
+        self.metrics: dict[str, Any] = {}
         self.waiting = anyio.CancelScope()
         """What goes on before the model has the prediction."""
         self.webhook: Webhook | None = None
@@ -97,6 +101,12 @@ class Prediction:
         """Take what was printed."""
         self.events.add("log", {"data": text, "source": "output"})
         self._tell("logs")
+
+    def measured(self, metric: Metric) -> None:
+        """Take a metric."""
+        record(self.metrics, metric)
+        told = {"mode": metric.mode, "name": metric.name, "value": metric.value}
+        self.events.add("metric", told)
 
     async def yielded(self, item: Yielded) -> None:
         """Take an item of the output, in its order."""
@@ -154,7 +164,9 @@ class Prediction:
         if self.error is not None:
             known["error"] = self.error
         known["logs"] = self.job.logs.text()
-        known["metrics"] = {"predict_time": self.job.seconds} if self.is_over else {}
+        known["metrics"] = dict(self.metrics)
+        if self.is_over:
+            known["metrics"]["predict_time"] = self.job.seconds
         return known
 
     def _tell(self, event: WebhookEvent) -> None:
@@ -271,10 +283,11 @@ class Predictions:
         self, prediction: Prediction, inputs: dict[str, Any]
     ) -> Succeeded | Failed | Canceled:
         """Return the model's answer, the items of the output collected."""
+        context = prediction.order.context
         if prediction.order.signature.output_mode == "value":
-            return await self._supervisor.predict(prediction.job, inputs)
+            return await self._supervisor.predict(prediction.job, inputs, context)
         async with prediction.collecting(self._supervisor):
-            return await self._supervisor.predict(prediction.job, inputs)
+            return await self._supervisor.predict(prediction.job, inputs, context)
 
     async def _take_output(self, prediction: Prediction, answer: Succeeded) -> None:
         if prediction.order.signature.output_mode == "value":

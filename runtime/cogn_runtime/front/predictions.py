@@ -52,7 +52,6 @@ async def create_prediction(
 ) -> Answer:
     """Make a prediction and return it, or the refusal of the request."""
     wanted = await _read(request)
-    _refuse_unsupported(wanted)
     id_ = wanted.id if wanted.id is not None else f"pred_{time.time_ns():x}"
     return await _answer(request, id_, wanted, supervisor, predictions)
 
@@ -66,7 +65,6 @@ async def put_prediction(
         if _wants_events(request):
             return _events(running, request)
         return Response.json(202, running.snapshot(with_input=True))
-    _refuse_unsupported(wanted)
     if wanted.id not in {None, id_}:
         message = "prediction ID must match the ID supplied in the URL"
         detail = {"loc": ["body", "id"], "msg": message, "type": "value_error"}
@@ -106,6 +104,7 @@ async def _answer(
         inputs=inputs,
         signature=signature,
         is_streamed=is_streamed,
+        context=wanted.context or {},
         webhook=wanted.webhook,
         webhook_events=EVENTS if given_filter is None else frozenset(given_filter),
         trace={name: text for name in _TRACE if (text := request.header(name))},
@@ -192,12 +191,6 @@ async def _read(request: Request) -> _Body:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"The request body is not JSON: {error}"
         raise RefusedError(Response.text(400, message)) from error
-
-
-def _refuse_unsupported(wanted: _Body) -> None:
-    """Raise RefusedError when the request asks for what there is not yet."""
-    if wanted.context:
-        raise RefusedError(_refusal(501, "`context` is not supported yet"))
 
 
 def _not_ready() -> Response:

@@ -58,6 +58,7 @@ class WorkerProcess:
     ) -> None:
         self._process = process
         self._stream = stream
+        self._sending = anyio.Lock()
         self._output = output
         self._on_output = on_output
 
@@ -88,9 +89,16 @@ class WorkerProcess:
         return cls(process, stream, output, on_output)
 
     async def send(self, frame: bytes) -> None:
-        """Send a frame; to a worker that is gone, do nothing: `wait` tells about its end."""
-        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            await self._stream.send(frame)
+        """Send a frame, the whole of it even when whoever sends it is canceled.
+
+        To a worker that is gone, do nothing: `wait` tells about its end.
+        """
+        async with self._sending:
+            with (
+                anyio.CancelScope(shield=True),
+                contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError),
+            ):
+                await self._stream.send(frame)
 
     async def messages(self) -> AsyncIterator[Message]:
         """Yield what the worker says, to the end of its side of the socket.

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -20,7 +20,9 @@ from cogn_runtime.front.messages import (
     Canceled,
     Failed,
     Loaded,
+    Log,
     Message,
+    Metric,
     Ready,
     SetupFailed,
     Succeeded,
@@ -89,6 +91,9 @@ class Observer(Protocol):
 
     def logged(self, text: str) -> None:
         """Take what was printed."""
+
+    def measured(self, metric: Metric) -> None:
+        """Take a metric."""
 
     async def yielded(self, item: Yielded) -> None:
         """Take an item of the output, in its order."""
@@ -243,7 +248,7 @@ class Supervisor:
             self._promised += 1
             self._waiting.popleft().set()
 
-    async def predict(self, job: Job, inputs: dict[str, Any]) -> Answer:
+    async def predict(self, job: Job, inputs: dict[str, Any], context: Mapping[str, str]) -> Answer:
         """Return the model's answer to `inputs`, for a job that holds a slot."""
         worker = self._worker
         if worker is None or self._phase != "READY":
@@ -251,7 +256,7 @@ class Supervisor:
         worker.drain_output()
         started = time.perf_counter()
         try:
-            frame = predict_frame(job.id, inputs)
+            frame = predict_frame(job.id, inputs, context)
         except FrameError as error:
             return Failed(id=job.id, error=f"the input is too large: {error}")
         async with anyio.create_task_group() as tasks:
@@ -328,7 +333,8 @@ class Supervisor:
 
     def _handle(self, message: Message) -> None:
         match message:
-            case Loaded(signature) if self._phase == "STARTING":
+            case Loaded(signature, slots) if self._phase == "STARTING":
+                self._slots = slots
                 try:
                     self.signature = Signature.from_json(signature)
                 except (KeyError, TypeError, ValueError) as error:
@@ -342,6 +348,13 @@ class Supervisor:
                 _log.info("the model is ready")
             case SetupFailed(error) if self._phase == "STARTING":
                 self._fail_setup(error)
+            case Log(id_, text):
+                for line in text.rstrip("\n").split("\n"):
+                    _model_log.info("%s", line)
+                if id_ in self._jobs:
+                    self._jobs[id_].print(text)
+            case Metric(id_) if id_ in self._jobs:
+                self._jobs[id_].observer.measured(message)
             case Succeeded(id_) | Failed(id_) | Canceled(id_) if id_ in self._jobs:
                 self._deaths = 0
                 self._jobs[id_].finish(message)
@@ -388,7 +401,7 @@ class Supervisor:
         text, lines = self._lines.feed(data)
         if self._phase == "STARTING":
             self.setup.logs.write(text)
-        elif len(self._jobs) == 1:
+        elif self._slots == 1 and self._jobs:
             next(iter(self._jobs.values())).print(text)
         for line in lines:
             _model_log.info("%s", line)

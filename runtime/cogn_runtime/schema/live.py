@@ -91,6 +91,8 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
             output=output,
             output_mode=mode,
             streaming=bool(getattr(function, "__cog_streaming__", False)),
+            is_async=inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function),
+            concurrency=getattr(function, "__cog_concurrent_max__", 1),
         )
     )
 

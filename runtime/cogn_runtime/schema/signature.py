@@ -75,7 +75,8 @@ class Signature:
 
     `inputs` are in the order of the parameters. `output` is the type of the whole answer, or of
     one item of it when `output_mode` is not `value`. `streaming`: clients may read the items as
-    they are made.
+    they are made. `is_async`: it is an `async def`, and makes up to `concurrency` predictions at
+    once.
     """
 
     name: str
@@ -83,6 +84,8 @@ class Signature:
     output: Type
     output_mode: OutputMode = "value"
     streaming: bool = False
+    is_async: bool = False
+    concurrency: int = 1
 
     def to_json(self) -> dict[str, Json]:
         """Return the JSON form, from which `from_json` makes an equal signature."""
@@ -92,6 +95,8 @@ class Signature:
             "output": type_to_json(self.output),
             "output_mode": self.output_mode,
             "streaming": self.streaming,
+            "is_async": self.is_async,
+            "concurrency": self.concurrency,
         }
 
     @classmethod
@@ -108,4 +113,6 @@ class Signature:
             output=type_from_json(data["output"]),
             output_mode=data["output_mode"],
             streaming=data["streaming"],
+            is_async=data["is_async"],
+            concurrency=data["concurrency"],
         )

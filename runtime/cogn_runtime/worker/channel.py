@@ -25,13 +25,17 @@ class Channel:
     all processes the model started, which are one process group, are then killed.
     """
 
-    def __init__(self, fd: int, cancel: Callable[[str], None]) -> None:
-        """Speak through the socket `fd`; the thread calls `cancel` with a prediction's id."""
+    def __init__(self, fd: int) -> None:
+        """Speak through the socket `fd`."""
         os.set_inheritable(fd, False)
         self._socket = socket.socket(fileno=fd)
-        self._cancel = cancel
+        self._sending = threading.Lock()
         self._requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.on_cancel: Callable[[str], object] = lambda _id: None
+        """Called on the thread with the id of a prediction that is to end."""
+        self.on_taken: Callable[[str], object] = self._taken.put
+        """Called on the thread when the files of an item of a prediction were read."""
         threading.Thread(target=self._receive, name="cogn-channel", daemon=True).start()
 
     def send(self, kind: str, **members: object) -> None:
@@ -40,7 +44,8 @@ class Channel:
 
     def send_encoded(self, frame: bytes) -> None:
         """Send a frame that `encode_message` made."""
-        self._socket.sendall(frame)
+        with self._sending:
+            self._socket.sendall(frame)
 
     def wait_taken(self, id_: str) -> None:
         """Wait until the front has read the files of an item of a prediction."""
@@ -68,9 +73,9 @@ class Channel:
                     return
                 match message["kind"]:
                     case "cancel":
-                        self._cancel(message["id"])
+                        self.on_cancel(message["id"])
                     case "taken":
-                        self._taken.put(message["id"])
+                        self.on_taken(message["id"])
                     case _:
                         self._requests.put(message)
 

@@ -23,11 +23,15 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: `run` makes a prediction, `setup` comes first, once."""
+    """A loaded model: `run` makes a prediction, `setup` comes first, once.
+
+    Both may return what is to be awaited. `slots` is how many predictions it makes at once.
+    """
 
     signature: Signature
     run: Callable[..., Any]
     setup: Callable[[], object]
+    slots: int
 
 
 def load(reference: str) -> Model:
@@ -52,10 +56,21 @@ def load(reference: str) -> Model:
         setup = _nothing
     else:
         raise LoadError(f"{name} in {file} is neither a class nor a function")
-    for function in (run, setup):
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise LoadError(f"async functions are not supported yet: {function.__qualname__}")
-    return Model(signature_of(run, title), run, setup)
+    signature = signature_of(run, title)
+    return Model(signature, run, setup, _slots(signature))
+
+
+def _slots(signature: Signature) -> int:
+    """Return how many predictions a model makes at once; the environment goes first, as in Cog."""
+    text = os.environ.get("COG_MAX_CONCURRENCY") or str(signature.concurrency)
+    if not text.isdecimal() or len(text) > 4 or int(text) < 1:
+        raise LoadError(f"COG_MAX_CONCURRENCY is no number from 1 on: {text!r}")
+    if int(text) > 1 and not signature.is_async:
+        raise LoadError(
+            f"COG_MAX_CONCURRENCY is {text}, and {signature.name}() is not asynchronous: "
+            "make it `async def`, or make one prediction at a time"
+        )
+    return int(text)
 
 
 def _import_file(file: pathlib.Path) -> object:

@@ -79,13 +79,16 @@ IMPORTABLE: Mapping[str, frozenset[str]] = {
             "BaseModel",
             "BasePredictor",
             "BaseRunner",
+            "CancelationException",
             "ConcatenateIterator",
             "File",
             "Input",
             "Opaque",
             "Path",
+            "Scope",
             "Secret",
             "concurrent",
+            "current_scope",
             "streaming",
         )
     )

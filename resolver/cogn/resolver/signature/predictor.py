@@ -138,8 +138,9 @@ class _Reader:
             if returns is None:
                 raise SignatureError(where, "there is no annotation", "write `-> str`, for example")
             output = output_type(self._annotations.read(returns, self._function.frame), where)
+        concurrency = 1
         with self._collected(node, self._name):
-            self._check_concurrency()
+            concurrency = self._concurrency()
         if output is not None and not self._problems:
             signature = Signature(
                 name=self._name,
@@ -147,6 +148,8 @@ class _Reader:
                 output=output[0],
                 output_mode=output[1],
                 streaming=self._function.is_marked("cog.streaming"),
+                is_async=isinstance(node, ast.AsyncFunctionDef),
+                concurrency=concurrency,
             )
             with self._collected(returns or node, where):
                 return checked(signature)
@@ -189,8 +192,9 @@ class _Reader:
         field = InputField(parameter.arg, type_, default=described.default, **words)
         return checked_input(field, self._name)
 
-    def _check_concurrency(self) -> None:
-        """Raise SignatureError for a use of `@cog.concurrent` that Cog refuses."""
+    def _concurrency(self) -> int:
+        """Return what `@cog.concurrent` says; raises SignatureError for what Cog refuses."""
+        concurrency = 1
         for decorator in self._function.decorators:
             if decorator.function != External("cog.concurrent"):
                 continue
@@ -203,3 +207,5 @@ class _Reader:
             if most > 1 and not isinstance(self._function.node, ast.AsyncFunctionDef):
                 problem = "@concurrent(max > 1) requires an async run() or predict() method"
                 raise SignatureError(self._name, problem, "make it `async def`")
+            concurrency = most
+        return concurrency
