@@ -12,6 +12,7 @@ from cog.server import http as launcher
 
 if TYPE_CHECKING:
     from runtime.conftest import Serve
+from support.debian import serving
 
 HELLO = """
 from cog import BasePredictor
@@ -110,12 +111,43 @@ def test_setup_that_takes_too_long_fails(serve: Serve) -> None:
     assert "setup timed out after 0.2 s" in server.health()["setup"]["logs"]
 
 
-def test_setup_that_takes_weights_is_told_there_are_none(serve: Serve) -> None:
-    source = HELLO.replace('"hello"', "repr(self.weights)")
-    source += "    def setup(self, weights):\n        self.weights = weights"
-    assert serve(source).predict()["output"] == "None"
-    server = serve(source, until="SETUP_FAILED", environment={"COG_WEIGHTS": "/w"})
-    assert "COG_WEIGHTS is not supported yet" in server.health()["setup"]["logs"]
+def test_setup_gets_the_weights_in_the_type_it_asks_for(serve: Serve, tmp_path: Path) -> None:
+    def output(
+        annotation: str, shown: str, given: str | None, files: dict[str, str] | None = None
+    ) -> str:
+        source = "import cog" + HELLO.replace('"hello"', shown)
+        source += f"    def setup(self, weights{annotation}):\n        self.weights = weights"
+        environment = {"COG_WEIGHTS": given} if given else {}
+        answer: str = serve(source, environment=environment, files=files).predict()["output"]
+        return answer
+
+    (tmp_path / "w").write_text("heavy")
+    with serving(tmp_path) as (url, _):
+        assert output("", "repr(self.weights)", None) == "None"
+        assert output("", "str(self.weights)", None, {"weights": "x"}) == "weights"
+        assert output(": str", "self.weights", "model/name") == "model/name"
+        assert output(": str", "self.weights", f"{url}/w") == f"{url}/w"
+        assert output(": cog.Path | None", "self.weights.read_text()", f"{url}/w") == "heavy"
+        path = str(tmp_path / "w")
+        assert output(": cog.File", "self.weights.read().decode()", path) == "heavy"
+
+
+def test_weights_that_cannot_be_had_fail_the_setup(serve: Serve) -> None:
+    source = HELLO + "    def setup(self, weights):\n        self.weights = weights"
+    environment = {"COG_WEIGHTS": "http://127.0.0.1:1/w"}
+    server = serve(source, until="SETUP_FAILED", environment=environment)
+    assert "Connection refused" in server.health()["setup"]["logs"]
+
+
+def test_probes_tell_the_state_by_their_status(serve: Serve) -> None:
+    waiting = "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+    server = serve(waiting + HELLO, until="STARTING")
+    assert server.client.get("/livez").status_code == 200
+    starting = server.client.get("/readyz")
+    assert (starting.status_code, starting.text) == (503, "STARTING\n")
+    server = serve(HELLO)
+    ready = server.client.get("/readyz")
+    assert (ready.status_code, ready.text) == (200, "READY\n")
 
 
 def test_the_model_sees_its_own_environment_and_nothing_of_the_server(serve: Serve) -> None:

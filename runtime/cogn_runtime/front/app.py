@@ -48,6 +48,8 @@ class App:
         self._routes: dict[str, dict[str, _Handler]] = {
             "/": {"GET": self._index},
             "/health-check": {"GET": self._health},
+            "/livez": {"GET": self._live},
+            "/readyz": {"GET": self._ready},
             "/openapi.json": {"GET": self._openapi},
             "/predictions": {"POST": self._predict},
             "/shutdown": {"POST": self._end},
@@ -90,6 +92,13 @@ class App:
         setup |= {"status": supervisor.setup.status, "logs": supervisor.setup.logs.text()}
         health = {"status": supervisor.status, "setup": setup, "version": _VERSION}
         return Response(200, msgspec.json.encode(health), "application/json")
+
+    async def _live(self, _request: Request) -> Response:
+        return Response.text(200, "ok\n")
+
+    async def _ready(self, _request: Request) -> Response:
+        status = self._supervisor.status
+        return Response.text(200 if status in {"READY", "BUSY"} else 503, f"{status}\n")
 
     async def _openapi(self, _request: Request) -> Response:
         if self._supervisor.document.content is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from cogn_runtime.schema import Signature
 from cogn_runtime.schema.live import signature_of
+from cogn_runtime.worker.weights import weights_for
 
 __all__ = ["LoadError", "Model", "load"]
 
@@ -93,13 +94,11 @@ def _run_attribute(cls: type) -> str:
 
 
 def _setup_of(model: object) -> Callable[[], object]:
-    """Return the model's `setup()`; one that takes weights is told that there are none."""
+    """Return the model's `setup()`, with the weights for one that takes them."""
     setup: Callable[..., object] = getattr(model, "setup", _nothing)
     if "weights" not in inspect.signature(setup).parameters:
         return setup
-    if os.environ.get("COG_WEIGHTS"):
-        raise LoadError("COG_WEIGHTS is not supported yet; unset it and load weights in setup()")
-    return lambda: setup(weights=None)
+    return lambda: setup(weights=weights_for(setup))
 
 
 def _nothing() -> None:
