@@ -7,12 +7,15 @@ kind           from                    other members
 =============  ======================  =======================================================
 predict        front                   `id`, `input`: a complete, validated object; `context`
 cancel         front                   `id`; of a prediction that is over it has no effect
+healthcheck    front                   none
 taken          front                   `id`; the files of the item that was yielded were read
 stop           front                   none; the end of the stream without it means: front died
 loaded         worker                  `signature`: the JSON form of a `schema.Signature`;
-                                       `slots`: how many predictions it makes at once
+                                       `slots`: how many predictions it makes at once;
+                                       `has_healthcheck`
 ready          worker                  none; `setup()` has returned
 setup_failed   worker                  `error`
+health         worker                  `error`, or null when the model says that it is well
 log            worker                  `id`, `text`: printed in one of several predictions
 metric         worker                  `id`, `name`, `value`, `mode`
 yielded        worker                  `id`, `output`, `files`: as below, for one item

@@ -18,7 +18,7 @@ from cogn_runtime.front.predictions import (
     create_prediction,
     put_prediction,
 )
-from cogn_runtime.front.supervisor import Supervisor
+from cogn_runtime.front.supervisor import Status, Supervisor
 
 __all__ = ["App"]
 
@@ -91,13 +91,18 @@ class App:
             setup["completed_at"] = supervisor.setup.completed_at
         setup |= {"status": supervisor.setup.status, "logs": supervisor.setup.logs.text()}
         health = {"status": supervisor.status, "setup": setup, "version": _VERSION}
+        error = await supervisor.health_error()
+        if error is not None:
+            health |= {"status": "UNHEALTHY", "user_healthcheck_error": error}
         return Response(200, msgspec.json.encode(health), "application/json")
 
     async def _live(self, _request: Request) -> Response:
         return Response.text(200, "ok\n")
 
     async def _ready(self, _request: Request) -> Response:
-        status = self._supervisor.status
+        status: Status = self._supervisor.status
+        if await self._supervisor.health_error() is not None:
+            status = "UNHEALTHY"
         return Response.text(200 if status in {"READY", "BUSY"} else 503, f"{status}\n")
 
     async def _openapi(self, _request: Request) -> Response:

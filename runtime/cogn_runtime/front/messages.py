@@ -12,6 +12,7 @@ from cogn_runtime.frames import encode_frame
 __all__ = [
     "Canceled",
     "Failed",
+    "Health",
     "Loaded",
     "Log",
     "Message",
@@ -23,6 +24,7 @@ __all__ = [
     "Yielded",
     "cancel_frame",
     "decode",
+    "healthcheck_frame",
     "predict_frame",
     "stop_frame",
     "taken_frame",
@@ -38,6 +40,7 @@ class Loaded(_Message, frozen=True, tag="loaded"):
 
     signature: dict[str, Any]
     slots: Annotated[int, msgspec.Meta(ge=1)]
+    has_healthcheck: bool
 
 
 class Ready(_Message, frozen=True, tag="ready"):
@@ -55,6 +58,12 @@ class OutputFile(msgspec.Struct, frozen=True):
 
     at: list[str | int]
     path: str
+
+
+class Health(_Message, frozen=True, tag="health"):
+    """What the model's own health check says: what is wrong, or nothing."""
+
+    error: str | None
 
 
 class Log(_Message, frozen=True, tag="log"):
@@ -105,7 +114,9 @@ class Canceled(_Message, frozen=True, tag="canceled"):
     id: str
 
 
-Message = Loaded | Ready | SetupFailed | Log | Metric | Yielded | Succeeded | Failed | Canceled
+Message = (
+    Loaded | Ready | SetupFailed | Health | Log | Metric | Yielded | Succeeded | Failed | Canceled
+)
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
@@ -125,6 +136,11 @@ def predict_frame(id_: str, input_: dict[str, Any], context: Mapping[str, str]) 
 def cancel_frame(id_: str) -> bytes:
     """Return the frame that asks for the end of a prediction."""
     return encode_frame(_encoder.encode({"kind": "cancel", "id": id_}))
+
+
+def healthcheck_frame() -> bytes:
+    """Return the frame that asks whether the model is well."""
+    return encode_frame(_encoder.encode({"kind": "healthcheck"}))
 
 
 def taken_frame(id_: str) -> bytes:

@@ -19,6 +19,7 @@ from cogn_runtime.front.logs import LineSplitter, LogBuffer, timestamp
 from cogn_runtime.front.messages import (
     Canceled,
     Failed,
+    Health,
     Loaded,
     Log,
     Message,
@@ -28,6 +29,7 @@ from cogn_runtime.front.messages import (
     Succeeded,
     Yielded,
     cancel_frame,
+    healthcheck_frame,
     predict_frame,
     taken_frame,
 )
@@ -46,13 +48,14 @@ __all__ = [
     "restart_delay",
 ]
 
-Status = Literal["STARTING", "READY", "BUSY", "SETUP_FAILED"]
+Status = Literal["STARTING", "READY", "BUSY", "SETUP_FAILED", "UNHEALTHY"]
 
 ENDED = "the server ended before the prediction did"
 """What becomes of predictions that are not made any more."""
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 30.0
+_HEALTHCHECK_SECONDS = 5.0
 _EXIT_GRACE = 1.0
 _CLOSE_GRACE = 5.0
 _LAST_LINES = 10
@@ -162,6 +165,10 @@ class Supervisor:
         self._worker: WorkerProcess | None = None
         self._fault: str | None = None
         self._lines = LineSplitter()
+        self._has_healthcheck = False
+        self._health_error: str | None = None
+        self._health_told = anyio.Event()
+        self._is_asking = False
         self._deaths = 0
         self._was_ready = False
         self.setup = Setup()
@@ -268,6 +275,34 @@ class Supervisor:
         self._end_line()
         return answer
 
+    async def health_error(self) -> str | None:
+        """Return what the model's own health check says is wrong; None when nothing is.
+
+        However many ask at once, the model is asked one time.
+        """
+        worker = self._worker
+        if worker is None or self._phase != "READY" or not self._has_healthcheck:
+            return None
+        if not self._is_asking:
+            self._health_told = anyio.Event()
+        told = self._health_told
+        with anyio.move_on_after(_HEALTHCHECK_SECONDS):
+            if not self._is_asking:
+                self._is_asking = True
+                try:
+                    await worker.send(healthcheck_frame())
+                    await told.wait()
+                finally:
+                    self._is_asking = False
+            else:
+                await told.wait()
+        if told.is_set():
+            return self._health_error
+        return (
+            "Healthcheck failed: user-defined healthcheck timed out after "
+            f"{_HEALTHCHECK_SECONDS:.1f} seconds"
+        )
+
     async def taken(self, job: Job) -> None:
         """Let a job go on whose files were read."""
         if self._worker is not None:
@@ -333,8 +368,9 @@ class Supervisor:
 
     def _handle(self, message: Message) -> None:
         match message:
-            case Loaded(signature, slots) if self._phase == "STARTING":
+            case Loaded(signature, slots, has_healthcheck) if self._phase == "STARTING":
                 self._slots = slots
+                self._has_healthcheck = has_healthcheck
                 try:
                     self.signature = Signature.from_json(signature)
                 except (KeyError, TypeError, ValueError) as error:
@@ -348,6 +384,9 @@ class Supervisor:
                 _log.info("the model is ready")
             case SetupFailed(error) if self._phase == "STARTING":
                 self._fail_setup(error)
+            case Health(error):
+                self._health_error = error
+                self._health_told.set()
             case Log(id_, text):
                 for line in text.rstrip("\n").split("\n"):
                     _model_log.info("%s", line)

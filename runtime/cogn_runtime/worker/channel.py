@@ -34,6 +34,8 @@ class Channel:
         self._taken: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.on_cancel: Callable[[str], object] = lambda _id: None
         """Called on the thread with the id of a prediction that is to end."""
+        self.on_healthcheck: Callable[[], object] = lambda: None
+        """Called on the thread when the front asks whether the model is well."""
         self.on_taken: Callable[[str], object] = self._taken.put
         """Called on the thread when the files of an item of a prediction were read."""
         threading.Thread(target=self._receive, name="cogn-channel", daemon=True).start()
@@ -74,6 +76,8 @@ class Channel:
                 match message["kind"]:
                     case "cancel":
                         self.on_cancel(message["id"])
+                    case "healthcheck":
+                        self.on_healthcheck()
                     case "taken":
                         self.on_taken(message["id"])
                     case _:

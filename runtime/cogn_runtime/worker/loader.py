@@ -26,13 +26,15 @@ class LoadError(Exception):
 class Model:
     """A loaded model: `run` makes a prediction, `setup` comes first, once.
 
-    Both may return what is to be awaited. `slots` is how many predictions it makes at once.
+    All its functions may return what is to be awaited. `slots` is how many predictions it makes at
+    once. `healthcheck` tells whether it is well, if it has one.
     """
 
     signature: Signature
     run: Callable[..., Any]
     setup: Callable[[], object]
     slots: int
+    healthcheck: Callable[[], Any] | None = None
 
 
 def load(reference: str) -> Model:
@@ -52,13 +54,14 @@ def load(reference: str) -> Model:
         attribute = _run_attribute(target)
         run, title = getattr(model, attribute), f"{name}.{attribute}"
         setup = _setup_of(model)
+        healthcheck = getattr(model, "healthcheck", None)
     elif callable(target):
         run, title = target, name
-        setup = _nothing
+        setup, healthcheck = _nothing, None
     else:
         raise LoadError(f"{name} in {file} is neither a class nor a function")
     signature = signature_of(run, title)
-    return Model(signature, run, setup, _slots(signature))
+    return Model(signature, run, setup, _slots(signature), healthcheck)
 
 
 def _slots(signature: Signature) -> int:

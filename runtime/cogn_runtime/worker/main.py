@@ -25,7 +25,12 @@ def main(fd: int, reference: str) -> None:
     # not the worker, hence BaseException.
     try:
         model = load(reference)
-        channel.send("loaded", signature=model.signature.to_json(), slots=model.slots)
+        channel.send(
+            "loaded",
+            signature=model.signature.to_json(),
+            slots=model.slots,
+            has_healthcheck=model.healthcheck is not None,
+        )
         if model.signature.is_async:
             _serve_async(model, channel)
             return
@@ -41,6 +46,10 @@ def main(fd: int, reference: str) -> None:
         _fail_setup(error, channel)
         return
     flush()
+    if model.healthcheck is not None:
+        from cogn_runtime.worker.health import answer_in_thread  # late: most models have none
+
+        answer_in_thread(model.healthcheck, channel)
     channel.send("ready")
     serial.serve(model, channel)
 
@@ -50,6 +59,7 @@ def _serve_async(model: Model, channel: Channel) -> None:
     import asyncio  # late: most models do without
 
     from cogn_runtime.worker.concurrent import Loop
+    from cogn_runtime.worker.health import answer_in_loop
 
     async def serve() -> None:
         try:
@@ -60,6 +70,8 @@ def _serve_async(model: Model, channel: Channel) -> None:
             _fail_setup(error, channel)
             return
         flush()
+        if model.healthcheck is not None:
+            answer_in_loop(model.healthcheck, channel)
         channel.send("ready")
         await Loop(model, channel, model.slots).serve()
 
