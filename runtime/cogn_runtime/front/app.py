@@ -90,10 +90,11 @@ class App:
         if supervisor.setup.completed_at is not None:
             setup["completed_at"] = supervisor.setup.completed_at
         setup |= {"status": supervisor.setup.status, "logs": supervisor.setup.logs.text()}
-        health = {"status": supervisor.status, "setup": setup, "version": _VERSION}
+        health: dict[str, Any] = {"status": supervisor.status, "setup": setup, "version": _VERSION}
         error = await supervisor.health_error()
         if error is not None:
-            health |= {"status": "UNHEALTHY", "user_healthcheck_error": error}
+            health["status"] = "UNHEALTHY"
+            health["user_healthcheck_error"] = error
         return Response(200, msgspec.json.encode(health), "application/json")
 
     async def _live(self, _request: Request) -> Response:

@@ -114,9 +114,9 @@ class Canceled(_Message, frozen=True, tag="canceled"):
     id: str
 
 
-Message = (
-    Loaded | Ready | SetupFailed | Health | Log | Metric | Yielded | Succeeded | Failed | Canceled
-)
+_Told = Loaded | Ready | SetupFailed | Health
+_OfPrediction = Log | Metric | Yielded | Succeeded | Failed | Canceled
+Message = _Told | _OfPrediction
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _encoder = msgspec.json.Encoder()
