@@ -118,6 +118,8 @@ def test_a_worker_that_does_not_hear_of_it_is_killed_and_another_started(server:
         body = {"input": {"what": "blocked"}, "id": "blocked"}
         answer = pool.submit(server.client.post, "/predictions", json=body)
         server.wait_for("BUSY")
+        server.wait(lambda: known(server, "blocked")["logs"] == "begun\n")
+        time.sleep(0.2)  # until it is in C code
         cancel(server, "blocked")
         assert answer.result().json()["status"] == "canceled"
     assert "it did not end a canceled prediction within 1 s" in server.log()

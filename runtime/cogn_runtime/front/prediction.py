@@ -52,16 +52,19 @@ class Order:
 class Prediction:
     """One prediction, as clients see it."""
 
-    def __init__(self, order: Order, events: Events, options: WebhookOptions) -> None:
+    def __init__(self, order: Order, events: Events | None, options: WebhookOptions) -> None:
         self.order = order
         self.job = Job(order.id, self)
         self.events = events
+        """What those see who look on, if the model lets them."""
         self.status: Literal["starting", "processing", "succeeded", "failed", "canceled"] = (
             "starting"
         )
         self.output: object = msgspec.UNSET
         self.error: str | None = None
         self.metrics: dict[str, Any] = {}
+        self.slot = contextlib.ExitStack()
+        """What holds the slot, as soon as there is one."""
         self.waiting = anyio.CancelScope()
         """What goes on before the model has the prediction."""
         self.webhook: Webhook | None = None
@@ -86,27 +89,20 @@ class Prediction:
         """Wait until the prediction is over."""
         await self._ended.wait()
 
-    def cancel(self) -> None:
-        """Ask for the end of the prediction; when it is over already, nothing happens."""
-        self.job.canceled.set()
-        self.waiting.cancel()
-
     def begin(self) -> None:
         """Say that the model has the prediction now."""
         self.status = "processing"
-        self.events.add("start", {"id": self.id, "status": self.status})
-        self._tell("start")
+        self._tell("start", "start", {"id": self.id, "status": self.status})
 
     def logged(self, text: str) -> None:
         """Take what was printed."""
-        self.events.add("log", {"data": text, "source": "output"})
-        self._tell("logs")
+        self._tell("logs", "log", {"data": text, "source": "output"})
 
     def measured(self, metric: Metric) -> None:
         """Take a metric."""
         record(self.metrics, metric)
         told = {"mode": metric.mode, "name": metric.name, "value": metric.value}
-        self.events.add("metric", told)
+        self._tell(None, "metric", told)
 
     async def yielded(self, item: Yielded) -> None:
         """Take an item of the output, in its order."""
@@ -139,8 +135,7 @@ class Prediction:
                 if item.files:
                     await supervisor.taken(self.job)
                 output.append(value)
-                self.events.add("output", {"chunk": value, "index": len(output) - 1})
-                self._tell("output")
+                self._tell("output", "output", {"chunk": value, "index": len(output) - 1})
 
     def close(
         self, status: Literal["succeeded", "failed", "canceled"], error: str | None = None
@@ -150,7 +145,8 @@ class Prediction:
         if status != "succeeded":
             self.output = msgspec.UNSET
         self._ended.set()
-        self.events.close("completed", self.snapshot())
+        if self.events is not None:
+            self.events.close("completed", self.snapshot())
         if self.webhook is not None:
             self.webhook.close()
 
@@ -169,9 +165,11 @@ class Prediction:
             known["metrics"]["predict_time"] = self.job.seconds
         return known
 
-    def _tell(self, event: WebhookEvent) -> None:
-        if self.webhook is not None:
-            self.webhook.tell(event)
+    def _tell(self, webhook: WebhookEvent | None, event: str, data: dict[str, Any]) -> None:
+        if self.events is not None:
+            self.events.add(event, data)
+        if self.webhook is not None and webhook is not None:
+            self.webhook.tell(webhook)
 
 
 class Predictions:
@@ -199,26 +197,36 @@ class Predictions:
         """Return the prediction with that id, if it is not over."""
         return self._running.get(id_)
 
-    def start(self, order: Order) -> Prediction:
-        """Start a prediction; raises NotReadyError or BusyError.
+    def admit(self, order: Order) -> Prediction:
+        """Return a prediction that is to be run now; raises NotReadyError or BusyError.
 
         One whose files are to be fetched first waits for its slot when they are here; any other
         has it at once.
         """
         if order.id in self._running:
             raise BusyError
-        prediction = Prediction(order, Events(self._history), self._webhooks)
-        slot = contextlib.ExitStack()
+        events = Events(self._history) if order.signature.streaming else None
+        prediction = Prediction(order, events, self._webhooks)
         if is_remote(order.signature, order.inputs):
             self._supervisor.require_slot()
             if self._fetching >= _MOST_FETCHING:
                 raise BusyError
         else:
-            slot.enter_context(self._supervisor.slot(prediction.job))
+            prediction.slot.enter_context(self._supervisor.slot(prediction.job))
         self._running[order.id] = prediction
         self._open += 1
-        self._tasks.start_soon(self._run, prediction, slot)
         return prediction
+
+    def run_apart(self, prediction: Prediction) -> None:
+        """Run a prediction that was admitted, whoever waits for it."""
+        self._tasks.start_soon(self.run, prediction)
+
+    def cancel(self, prediction: Prediction) -> None:
+        """Ask for the end of a prediction; when it is over already, nothing happens."""
+        if not prediction.job.is_canceled:
+            prediction.job.is_canceled = True
+            prediction.waiting.cancel()
+            self._tasks.start_soon(self._supervisor.cancel, prediction.job)
 
     async def idle(self) -> None:
         """Wait until no prediction runs, and all webhooks were told."""
@@ -226,21 +234,31 @@ class Predictions:
             self._idle = anyio.Event()
             await self._idle.wait()
 
-    async def _run(self, prediction: Prediction, slot: contextlib.ExitStack) -> None:
+    async def run(self, prediction: Prediction) -> None:
+        """Run a prediction that was admitted, to its end."""
+        if prediction.webhook is not None:
+            self._open += 1
+            self._tasks.start_soon(self._tell, prediction.webhook)
         try:
-            async with anyio.create_task_group() as tasks:
-                if prediction.webhook is not None:
-                    tasks.start_soon(prediction.webhook.run)
-                await self._make(prediction, slot)
+            await self._make(prediction)
         finally:
-            self._open -= 1
-            self._idle.set()
+            self._close()
 
-    async def _make(self, prediction: Prediction, slot: contextlib.ExitStack) -> None:
+    async def _tell(self, webhook: Webhook) -> None:
+        try:
+            await webhook.run()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self._open -= 1
+        self._idle.set()
+
+    async def _make(self, prediction: Prediction) -> None:
         """Make the prediction. Its slot is free again before anybody hears of its end."""
         try:
-            with slot:
-                ending = await self._ending(prediction, slot)
+            with prediction.slot:
+                ending = await self._ending(prediction)
         except Exception:  # noqa: BLE001 - a fault of one prediction must not end the server
             _log.exception("prediction %s", prediction.id)
             ending = Failed(id=prediction.id, error="internal error of the server; see its log")
@@ -257,13 +275,11 @@ class Predictions:
             case Succeeded():
                 prediction.close("succeeded")
 
-    async def _ending(
-        self, prediction: Prediction, slot: contextlib.ExitStack
-    ) -> Succeeded | Failed | Canceled:
+    async def _ending(self, prediction: Prediction) -> Succeeded | Failed | Canceled:
         job = prediction.job
         async with contextlib.AsyncExitStack() as files:
             try:
-                inputs = await self._localized(prediction, slot, files)
+                inputs = await self._localized(prediction, files)
             except FileError as error:
                 return Failed(id=job.id, error=str(error))
             if inputs is None:
@@ -292,11 +308,11 @@ class Predictions:
     async def _take_output(self, prediction: Prediction, answer: Succeeded) -> None:
         if prediction.order.signature.output_mode == "value":
             prediction.output = await with_data_urls(answer.output, answer.files)
-            if prediction.order.is_streamed:
+            if prediction.events is not None:
                 prediction.events.add("output", {"chunk": prediction.output, "index": 0})
 
     async def _localized(
-        self, prediction: Prediction, slot: contextlib.ExitStack, files: contextlib.AsyncExitStack
+        self, prediction: Prediction, files: contextlib.AsyncExitStack
     ) -> dict[str, Any] | None:
         """Return the inputs with local files, the slot taken; None when it was canceled before."""
         order, job = prediction.order, prediction.job
@@ -307,7 +323,7 @@ class Predictions:
                 local = await files.enter_async_context(
                     local_files(order.signature, dict(order.inputs))
                 )
-                await self._supervisor.turn(job, slot)
+                await self._supervisor.turn(job, prediction.slot)
         finally:
             self._fetching -= 1
-        return None if job.canceled.is_set() else local
+        return None if job.is_canceled else local

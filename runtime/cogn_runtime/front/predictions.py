@@ -63,7 +63,7 @@ async def put_prediction(
     wanted = await _read(request)
     if (running := predictions.find(id_)) is not None:
         if _wants_events(request):
-            return _events(running, request)
+            return _events(running, request, predictions)
         return Response.json(202, running.snapshot(with_input=True))
     if wanted.id not in {None, id_}:
         message = "prediction ID must match the ID supplied in the URL"
@@ -77,7 +77,7 @@ async def cancel_prediction(id_: str, predictions: Predictions) -> Response:
     prediction = predictions.find(id_)
     if prediction is None:
         return Response.json(404, {})
-    prediction.cancel()
+    predictions.cancel(prediction)
     return Response.json(200, {})
 
 
@@ -110,22 +110,30 @@ async def _answer(
         trace={name: text for name in _TRACE if (text := request.header(name))},
     )
     try:
-        prediction = predictions.start(order)
+        prediction = predictions.admit(order)
     except NotReadyError:
         return _not_ready()
     except BusyError:
         return _refusal(409, "At capacity - all prediction slots busy")
     if is_streamed:
-        return _events(prediction, request)
+        predictions.run_apart(prediction)
+        return _events(prediction, request, predictions)
     if preference.is_async:
+        predictions.run_apart(prediction)
         if preference.wait:
             with anyio.move_on_after(preference.wait):
                 await prediction.end()
         if not prediction.is_over:
             applied = [(b"preference-applied", b"respond-async")]
             return Response.json(202, {"id": id_, "status": prediction.status}, headers=applied)
-    else:
-        await _end_of(prediction, request)
+        return Response.json(200, prediction.snapshot())
+
+    def gone() -> None:
+        _log.info("canceling prediction %s: its client is gone", prediction.id)
+        predictions.cancel(prediction)
+
+    with request.watched(gone):
+        await predictions.run(prediction)
     return Response.json(200, prediction.snapshot())
 
 
@@ -133,30 +141,19 @@ def _wants_events(request: Request) -> bool:
     return "text/event-stream" in request.header("accept")
 
 
-def _events(prediction: Prediction, request: Request) -> Answer:
+def _events(prediction: Prediction, request: Request, predictions: Predictions) -> Answer:
     """Return the prediction's events; one made for those who look on ends with the last of them."""
-    if prediction.events.readers >= _MOST_READERS:
+    events = prediction.events
+    if events is None:
+        return Response.json(406, {"error": _NOT_STREAMING})
+    if events.readers >= _MOST_READERS:
         return Response.json(429, {"error": "Too many stream subscribers"})
 
     def ended() -> None:
-        if prediction.order.is_streamed and not prediction.events.readers:
-            prediction.cancel()
+        if prediction.order.is_streamed and not events.readers:
+            predictions.cancel(prediction)
 
-    return EventStream(prediction.events.read(), request, ended)
-
-
-async def _end_of(prediction: Prediction, request: Request) -> None:
-    """Wait for the end of a prediction; a client that goes away does not want it any more."""
-
-    async def watch() -> None:
-        await request.gone()
-        _log.info("canceling prediction %s: its client is gone", prediction.id)
-        prediction.cancel()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch)
-        await prediction.end()
-        tasks.cancel_scope.cancel()
+    return EventStream(events.read(), request, ended)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Observer(Protocol):
 class Job:
     """What the model does for one prediction; `seconds` is how long it took.
 
-    Who wants it to end sets `canceled`.
+    `is_canceled` says that somebody wants it to end.
     """
 
     def __init__(self, id_: str, observer: Observer) -> None:
@@ -113,7 +113,7 @@ class Job:
         self.observer = observer
         self.logs = LogBuffer()
         self.seconds = 0.0
-        self.canceled = anyio.Event()
+        self.is_canceled = False
         self._answer: Answer | None = None
         self._answered = anyio.Event()
 
@@ -266,11 +266,8 @@ class Supervisor:
             frame = predict_frame(job.id, inputs, context)
         except FrameError as error:
             return Failed(id=job.id, error=f"the input is too large: {error}")
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._cancel, worker, job)
-            await worker.send(frame)
-            answer = await job.answer()
-            tasks.cancel_scope.cancel()
+        await worker.send(frame)
+        answer = await job.answer()
         job.seconds = time.perf_counter() - started
         self._end_line()
         return answer
@@ -308,11 +305,15 @@ class Supervisor:
         if self._worker is not None:
             await self._worker.send(taken_frame(job.id))
 
-    async def _cancel(self, worker: WorkerProcess, job: Job) -> None:
-        """When it is asked for, end a job; kill a worker that does not take notice."""
-        await job.canceled.wait()
+    async def cancel(self, job: Job) -> None:
+        """End a job, if the model has it; kill a worker that does not take notice."""
+        worker = self._worker
+        if worker is None or job.id not in self._jobs:
+            return
         await worker.send(cancel_frame(job.id))
-        await anyio.sleep(self._cancel_timeout)
+        with anyio.move_on_after(self._cancel_timeout):
+            await job.answer()
+            return
         self._fault = f"it did not end a canceled prediction within {self._cancel_timeout:g} s"
         worker.kill()
 
@@ -418,8 +419,7 @@ class Supervisor:
         for job in self._jobs.values():
             last = job.logs.last_lines(_LAST_LINES) if with_output else ""
             shown = f"{error}; its last output:\n{last}" if last else error
-            is_canceled = job.canceled.is_set()
-            job.finish(Canceled(id=job.id) if is_canceled else Failed(id=job.id, error=shown))
+            job.finish(Canceled(id=job.id) if job.is_canceled else Failed(id=job.id, error=shown))
 
     def _begin_setup(self) -> None:
         self._phase = "STARTING"
