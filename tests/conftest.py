@@ -46,6 +46,8 @@ PROGRAMS = {
     "registry": ("docker-registry", "openssl"),
     "faketime": ("faketime",),
     "zstd": ("zstd",),
+    "mmdebstrap": ("mmdebstrap",),
+    "glib": ("glib-compile-schemas", "gsettings"),
 }
 """The programs that tests with a marker start."""
 

@@ -102,9 +102,8 @@ def assert_complete(project: SealedProject, shelf: Shelf, digest: str, home: str
     assert diff_ids == [*project.layers, digest_of(tar)]
     with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
         members = [each.name for each in archive if each.isreg()]
-        assert members == [
-            f"src/{name}" for name in ("cog.yaml", "cogn.toml", "data.bin", "run.py")
-        ]
+        names = (".cog/openapi_schema.json", "cog.yaml", "cogn.toml", "data.bin", "run.py")
+        assert members == [f"src/{name}" for name in names]
         data = archive.extractfile("src/data.bin")
         assert data is not None
         assert data.read() == (project.root / "data.bin").read_bytes()

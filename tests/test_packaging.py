@@ -23,9 +23,9 @@ from cogn.cli.main import cogn
 from cogn.resolver.matrix import load_matrix
 from cogn.store.debian import archive_keys
 from cogn.store.runtime import runtime_wheel
-from cogn.resolver.signature import read_document
+from cogn.resolver.document import read_document
 runtime = runtime_wheel()
-found = [runtime.file, runtime.sha256, len(load_matrix().drivers), len(archive_keys())]
+found = [runtime.file, runtime.sha256, len(load_matrix().drivers), len(archive_keys("debian"))]
 json.dump(found, sys.stdout)
 """
 

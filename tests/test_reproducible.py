@@ -175,7 +175,7 @@ def test_another_python_and_system_give_the_same_digest(
     copy = tmp_path / "project"
     shutil.copytree(project, copy, symlinks=True)
     cache = cache_of_inputs(unseal(copy), tmp_path / "cache", link=False)
-    parts = ("report", "lockfiles", "store", "resolver", "layers", "cli")
+    parts = ("report", "lockfiles", "store", "resolver", "layers", "cli", "runtime")
     options = (
         *("--volume", f"{ROOT}:/cogn:ro"),
         *("--volume", f"{copy}:/project", "--volume", f"{cache}:/cache"),

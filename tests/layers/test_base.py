@@ -1,8 +1,7 @@
-"""Layers on an image: what of it stays, what it must be like, and how its blobs travel."""
+"""Images as bases: what of one stays in the layer above, and how its blobs travel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,20 +9,19 @@ import anyio
 import pytest
 
 from cogn.layers.base import BaseImages, base_layers
-from cogn.layers.below import check_base
 from cogn.layers.build import Builder
 from cogn.layers.content import read_all
 from cogn.layers.destination import LayerBlob
-from cogn.layers.entry import Bytes, Entry
-from cogn.layers.errors import LayerError, StaleLockError
+from cogn.layers.errors import StaleLockError
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
+from cogn.layers.listing import listings
 from cogn.layers.places import Places
 from cogn.layers.registry import RegistryDestination
 from cogn.lockfiles import BaseLayer, ImageBase
 from cogn.report import Reporter
 from cogn.store import Cache
-from cogn.store.images import Metadata, Rootfs
+from cogn.store.images import Rootfs
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
 from support.bases import small_base
 from support.debian import make_deb, tar_member
@@ -31,67 +29,34 @@ from support.images import _Nothing
 from support.locks import HEX
 from support.registry import CutResponse, Endpoint, FakeRegistry, Fault, digest_of, first
 
-FACTS = debian_facts("amd64")
-LINKS = {"bin": "usr/bin", "lib": "usr/lib", "sbin": "usr/sbin", "lib64": "usr/lib64"}
-
-
-def rootfs(
-    *files: str,
-    links: Mapping[str, str] = LINKS,
-    directories: Mapping[str, Metadata] | None = None,
-    status: str = "",
-) -> Rootfs:
-    return Rootfs(
-        directories=dict(directories or {}),
-        links=dict(links),
-        files=frozenset(files),
-        texts={"var/lib/dpkg/status": status},
-    )
-
-
-@pytest.mark.parametrize(
-    ("base", "message"),
-    [
-        (rootfs(links={**LINKS, "lib": "usr/lib32"}), "the link `lib` to `usr/lib`"),
-        (rootfs(links={}), "the link `bin` to `usr/bin`"),
-        (rootfs(links=LINKS | {"var/run": "/srv"}), "its `var/run` is no link to `run`"),
-        (rootfs("var/lock"), "its `var/lock` is no link to `run/lock`"),
-        (rootfs("usr/bin/tini"), "a `usr/bin/tini` that a package would take"),
-        (rootfs("usr/bin"), "its `usr/bin` is no directory"),
-        (rootfs(links=LINKS | {"opt/cogn": "/data"}), "its `opt/cogn` is no directory"),
-        (
-            rootfs(directories={"usr/bin": Metadata(0o2755, 0, 50)}),
-            "its directory `usr/bin` has mode 2755 and owner 0:50, not 755 and 0:0",
-        ),
-    ],
-)
-def test_an_image_that_layers_would_damage_is_refused(base: Rootfs, message: str) -> None:
-    entries = [Entry.file("bin/tini", Bytes(b"")), Entry.directory("opt/cogn/site")]
-    with pytest.raises(LayerError, match=message):
-        check_base(base, entries, FACTS)
-
-
-def test_links_may_be_relative_and_records_of_removed_packages_are_written_over() -> None:
-    links = LINKS | {"bin": "./usr/bin", "var/run": "../run", "var/lock": "/run/lock"}
-    base = rootfs("var/lib/dpkg/info/tini.list", links=links)
-    check_base(base, [Entry.file("var/lib/dpkg/info/tini.list", Bytes(b""))], FACTS)
+FACTS = debian_facts("trixie", "amd64")
 
 
 def test_what_the_base_has_stays_and_its_list_of_packages_goes_on(tmp_path: Path) -> None:
-    certificate = tar_member("./usr/share/ca-certificates/a.crt", b"A\n")
-    debs = [make_deb(tmp_path, "ca-certificates", [certificate]), make_deb(tmp_path, "gone")]
+    script = "#!/bin/sh\nset -e\nfor name in made there; do\n"
+    script += "[ -e /etc/$name ] || ln -s x /etc/$name\ndone\n"
+    debs = [
+        make_deb(tmp_path, "added", [tar_member("./etc/x", b"")], scripts={"postinst": script}),
+        make_deb(tmp_path, "gone"),
+    ]
     status = (
         "Package: base\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n\n"
         "Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 0\n"
     )
-    base = rootfs("etc/ssl/certs/ca-certificates.crt", "etc/shells", status=status)
-    entries = {entry.path: entry for entry in fixup_entries(debs, FACTS, tmp_path, base)}
-    assert "etc/ca-certificates.conf" in entries
-    assert not entries.keys() & {"etc/ssl/certs/ca-certificates.crt", "etc/shells"}
+    base = Rootfs(
+        directories={},
+        links={},
+        files=frozenset(("etc/there", "etc/shells")),
+        contents={"var/lib/dpkg/status": status.encode()},
+    )
+    found = listings(debs, Cache(tmp_path / "cache"), tmp_path)
+    made = fixup_entries(debs, FACTS, tmp_path, base, architecture="amd64", listings=found)
+    entries = {entry.path: entry for entry in made}
+    assert "etc/made" in entries
+    assert not entries.keys() & {"etc/there", "etc/shells"}
     assert read_all(entries["var/lib/dpkg/status"].content).decode() == (
         "Package: base\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n"
-        "Package: ca-certificates\nStatus: install ok installed\nVersion: 1.0\n"
-        "Architecture: amd64\n\n"
+        "Package: added\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n\n"
         "Package: gone\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n"
     )
 

@@ -14,22 +14,31 @@ import pytest
 from cogn.layers import fingerprint
 from cogn.layers.build import Builder
 from cogn.layers.entry import Bytes, Entry
-from cogn.layers.errors import ChangedFileError, LayerError, SealError
+from cogn.layers.errors import ChangedFileError, DebError, LayerError, SealError
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
 from cogn.layers.layout import OciLayout
+from cogn.layers.listing import listings
 from cogn.layers.notes import LayerNotes
 from cogn.layers.places import Places
 from cogn.layers.publish import publish
-from cogn.layers.recipe import FilesRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.recipe import (
+    FilesRecipe,
+    FixupRecipe,
+    PackagesRecipe,
+    Recipe,
+    WheelsRecipe,
+    digest_of,
+)
 from cogn.layers.registry import RegistryDestination
 from cogn.layers.weights import read_source, source_recipes
 from cogn.lockfiles import Deb, Seal, Wheel
 from cogn.report import Reporter, Task
 from cogn.store import Cache
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
+from support.debian import make_deb, tar_member
 from support.images import blob_of, ensure, rot
-from support.locks import HEX
+from support.locks import HEX, make_environment
 from support.wheels import make_wheel
 
 
@@ -195,6 +204,51 @@ def test_wheels_of_several_platforms_do_not_meet(
     ]
     builder = Builder((), inputs=Shelf(cache, *paths), cache=cache, reporter=journal)
     assert len(set(made(builder, *recipes))) == 2
+
+
+def packages_of(deb: Deb) -> PackagesRecipe:
+    return PackagesRecipe(
+        name=deb.name,
+        architecture="amd64",
+        base=make_environment().base,
+        is_base=False,
+        debs=(deb,),
+    )
+
+
+def fixup_of(*debs: Deb) -> FixupRecipe:
+    return FixupRecipe(
+        name="system files",
+        architecture="amd64",
+        base=make_environment().base,
+        debs=(),
+        system=debs,
+        unrun=(),
+        path_file="usr/lib/python/cogn.pth",
+        site="opt/cogn/site",
+    )
+
+
+def test_what_completes_a_system_is_made_after_its_packages_which_are_unpacked_once(
+    cache: Cache, journal: Journal, tmp_path: Path
+) -> None:
+    deb, file = make_deb(tmp_path, "sample", [tar_member("./usr/bin/tool", b"#!")])
+    builder = Builder((), inputs=Shelf(cache, file), cache=cache, reporter=journal)
+    made(builder, fixup_of(deb), packages_of(deb))
+    assert journal.begun == ["Building sample", "Building system files"]
+    assert listings([(deb, tmp_path / "gone")], cache, tmp_path)
+
+
+def test_packages_of_different_layers_are_compared_when_the_system_is_completed(
+    cache: Cache, journal: Journal, tmp_path: Path
+) -> None:
+    debs, paths = zip(
+        *(make_deb(tmp_path, name, [tar_member("./usr/bin/x", name.encode())]) for name in "ab"),
+        strict=True,
+    )
+    builder = Builder((), inputs=Shelf(cache, *paths), cache=cache, reporter=journal)
+    with pytest.raises(DebError, match=r"`b 1\.0` and `a 1\.0` have different files at `usr/bin/x"):
+        made(builder, *(packages_of(deb) for deb in debs), fixup_of(*debs))
 
 
 def test_a_layer_that_comes_out_as_never_before_is_an_error_once(

@@ -19,7 +19,7 @@ from cogn.layers.bytecode import needed_debs, open_bytecode
 from cogn.layers.content import read_all
 from cogn.layers.entry import Entry, Kind
 from cogn.layers.errors import BytecodeError
-from cogn.layers.facts import debian_facts
+from cogn.layers.facts import Facts, merged_usr
 from cogn.layers.inputs import LockedInputs
 from cogn.layers.interpreter import unpacked_interpreter
 from cogn.layers.plan import SITE, interpreter_packages
@@ -193,7 +193,7 @@ def managed(house: House, directory: Path) -> None:
     program.parent.mkdir(parents=True)
     scratch = house.directory / "unpacked"
     scratch.mkdir()
-    facts = debian_facts(house.architecture)
+    facts = Facts(links=merged_usr(house.architecture))
     interpreter = unpacked_interpreter(VERSION, house.packages, facts, scratch)
     loader, *rest = interpreter.command[:5]
     program.write_text(f'#!/bin/sh\nexec {loader} --argv0 "$0" {" ".join(rest)} "$@"\n')

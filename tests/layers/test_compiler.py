@@ -21,7 +21,7 @@ from cogn.layers.compile_worker import bytecode_file
 from cogn.layers.compiler import LARGEST_SOURCE, running_compiler
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.errors import BytecodeError
-from cogn.layers.interpreter import Interpreter
+from cogn.layers.interpreter import Interpreter, options
 
 OWN = Interpreter(
     version=platform.python_version(),
@@ -65,6 +65,13 @@ def test_a_file_is_what_import_takes_whatever_the_time_of_its_source() -> None:
     code = marshal.loads(result[16:])
     assert code == compile(source, "?", "exec", dont_inherit=True)
     assert code.co_filename == "/opt/cogn/site/m.py"
+
+
+def test_an_interpreter_without_the_option_for_a_safe_path_compiles_the_same() -> None:
+    old = replace(OWN, command=(sys.executable, *options("3.10.12")))
+    assert "-P" not in old.command
+    source = {"x/m.py": b"import gzip\nclass A: x = 'a b', 1000\n"}
+    assert compiled(source, old) == compiled(source)
 
 
 def test_neither_order_nor_processes_nor_hash_seed_matter() -> None:

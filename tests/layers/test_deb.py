@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import hashlib
 import lzma
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from cogn.layers import dpkg
 from cogn.layers.content import read_all
 from cogn.layers.deb import open_deb
 from cogn.layers.entry import Entry, Kind, Slice, check_path
 from cogn.layers.errors import DebError, LayerError
 from cogn.layers.facts import Facts, debian_facts
-from cogn.layers.unpack import open_debs, unpacked_debs
+from cogn.layers.unpack import open_debs, unpacked, unpacked_debs
 from cogn.lockfiles import Deb
 from support.debian import MTIME, locked, make_ar, make_deb, make_tar, tar_member
 
-MERGED = debian_facts("amd64")
+MERGED = debian_facts("trixie", "amd64")
 CONTROL = "Package: sample\nVersion: 1.0\nArchitecture: amd64\n"
 
 DIRECTORY = {"type": tarfile.DIRTYPE, "mode": 0o755}
@@ -91,7 +97,10 @@ def write_deb(path: Path, control: tuple[str, bytes], data: tuple[str, bytes]) -
         ("", bytes),
         (".gz", gzip.compress),
         (".xz", lzma.compress),
+        (".xz", lambda data: lzma.compress(data[:700]) + lzma.compress(data[700:])),
         (".lzma", lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE)),
+        (".bz2", bz2.compress),
+        (".zst", lambda data: zstandard.compress(data[:700]) + zstandard.compress(data[700:])),
     ],
 )
 def test_every_compression_is_read(
@@ -142,6 +151,8 @@ DEVICE = {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3}
         (tar_member("./etc", b"a file"), "has `etc` twice"),
         (tar_member("./lib", b"a file"), "has a file in place of the link `lib`"),
         (tar_member("./etc/link/x"), "`etc/link` of `sample 1.0` is no directory"),
+        (tar_member("./etc/link/x/y"), "`etc/link` of `sample 1.0` is no directory"),
+        (tar_member("./x", type=tarfile.GNUTYPE_SPARSE), "neither a file, a directory nor a link"),
         (tar_member("./x", uid=0o10000000), "has an owner or a time out of range"),
         (tar_member("./x", mtime=-1), "has an owner or a time out of range"),
     ],
@@ -210,7 +221,7 @@ def damaged(name: str, content: bytes) -> bytes:
         case "other format":
             return content.replace(b"2.0\n", b"3.0\n")
         case "unknown compression":
-            return content.replace(b"data.tar.xz ", b"data.tar.zst")
+            return content.replace(b"data.tar.xz ", b"data.tar.lz4")
         case "broken compression":
             return content[: start + 80] + bytes(40) + content[start + 120 :]
         case _:
@@ -227,7 +238,7 @@ def damaged(name: str, content: bytes) -> bytes:
         ("member twice", "`sample 1.0` has two members `data.tar.xz`"),
         ("no data", "`sample 1.0` has no single member `data.tar`"),
         ("other format", "`sample 1.0` is not a Debian package of format 2"),
-        ("unknown compression", "cogn does not read: `data.tar.zst`"),
+        ("unknown compression", "cogn does not read: `data.tar.lz4`"),
         ("broken compression", "`sample 1.0`: `data.tar.xz` is damaged"),
     ],
 )
@@ -258,7 +269,55 @@ def test_a_file_larger_than_its_archive_is_refused(tmp_path: Path) -> None:
     member, _ = tar_member("./a")
     member.size = 1 << 40
     with pytest.raises(DebError, match=r"larger than the archive|is damaged"):
-        unpack(with_data(tmp_path, member.tobuf() + bytes(1024)))
+        unpack(with_data(tmp_path, member.tobuf(tarfile.GNU_FORMAT) + bytes(1024)))
+
+
+def test_extended_headers_are_refused_as_dpkg_does(tmp_path: Path) -> None:
+    member, _ = tar_member("./a")
+    for headers in (
+        {"SCHILY.xattr.security.capability": "x"},
+        {"GNU.sparse.major": "1"},
+        {"path": "../a"},
+    ):
+        member.pax_headers = headers
+        tar = member.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
+        with pytest.raises(DebError, match=r"extended header|has a part `\.\.`"):
+            unpack(with_data(tmp_path, tar))
+
+
+def test_a_name_of_megabytes_is_not_read(tmp_path: Path) -> None:
+    header, _ = tar_member("./@LongLink", type=tarfile.GNUTYPE_LONGNAME)
+    header.size = 2 << 20
+    tar = header.tobuf(tarfile.GNU_FORMAT) + bytes(2 << 20)
+    with pytest.raises(DebError, match="a header of 2097152 bytes"):
+        unpack(with_data(tmp_path, tar))
+
+
+def test_memory_is_bounded_whatever_a_package_says_it_needs(tmp_path: Path) -> None:
+    control = make_tar([tar_member("./control", CONTROL.encode())])
+    greedy = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}]
+    data = lzma.compress(make_tar([tar_member("./a")]), filters=greedy)
+    file = write_deb(tmp_path / "x.deb", ("control.tar", control), ("data.tar.xz", data))
+    with pytest.raises(DebError, match=r"`data\.tar\.xz` is damaged: Memory usage limit"):
+        unpack((locked(file, "sample"), file))
+
+
+@pytest.mark.parametrize("name", ["list", "a/b"])
+def test_a_control_file_that_would_spoil_dpkgs_records_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    deb = make_deb(tmp_path, "sample", scripts={name: "/etc/passwd"})
+    with pytest.raises(DebError, match=f"has a control file `{name}`, which no package may have"):
+        unpack(deb)
+
+
+def test_a_package_cannot_allow_itself_a_bomb(tmp_path: Path) -> None:
+    control = CONTROL + "Installed-Size: 999999999\n"
+    members = make_tar([tar_member("./control", control.encode())])
+    data = lzma.compress(bytes(80 << 20), preset=0)
+    file = write_deb(tmp_path / "x.deb", ("control.tar", members), ("data.tar.xz", data))
+    with pytest.raises(DebError, match=r"`data\.tar` unpacks to more than \d+ bytes"):
+        unpack((locked(file, "sample"), file))
 
 
 def test_a_decompression_bomb_is_stopped(tmp_path: Path) -> None:
@@ -322,6 +381,80 @@ def test_different_files_in_one_place_name_both_packages(
     second = make_deb(tmp_path, "b", [other])
     with pytest.raises(DebError, match=r"`b 1\.0` and `a 1\.0` have different files at `etc/x`"):
         unpack(second, first)
+
+
+def lists(*debs: tuple[Deb, Path]) -> dict[str, str]:
+    """Return what dpkg knows each package to have."""
+    with unpacked_debs(debs, MERGED, debs[0][1].parent) as entries:
+        return {
+            entry.path.rpartition("/")[2]: read_all(entry.content).decode()
+            for entry in entries
+            if entry.path.endswith(".list")
+        }
+
+
+def test_a_package_takes_over_the_files_that_it_replaces(tmp_path: Path) -> None:
+    one = tar_member("./lib/x", b"one")
+    twin = tar_member("./usr/lib/twin", type=tarfile.LNKTYPE, linkname="./lib/x")
+    two = tar_member("./usr/lib/x", b"two")
+    for first, second in (("a", "b"), ("b", "a")):
+        old = make_deb(tmp_path, first, [one, twin])
+        deb, file = make_deb(tmp_path, second, [two])
+        new = replace(deb, replaces=(first,)), file
+        for order in ([old, new], [new, old]):
+            entries = unpack(*order)
+            assert set(entries) == {"usr/lib/x", "usr/lib/twin"}
+            assert entries["usr/lib/twin"].kind is Kind.FILE
+            with unpacked_debs(order, MERGED, tmp_path) as found:
+                content = {e.path: read_all(e.content) for e in found if e.kind is Kind.FILE}
+            assert (content["usr/lib/x"], content["usr/lib/twin"]) == (b"two", b"one")
+            assert lists(*order) == {
+                f"{first}.list": "/.\n/usr/lib/twin\n",
+                f"{second}.list": "/.\n/usr/lib/x\n",
+            }
+
+
+def test_a_directory_is_no_file_to_replace(tmp_path: Path) -> None:
+    old = make_deb(tmp_path, "a", [tar_member("./etc/x/", **DIRECTORY)])
+    deb, file = make_deb(tmp_path, "b", [tar_member("./etc/x", b"file")])
+    with pytest.raises(DebError, match="have different files at `etc/x`"):
+        unpack(old, (replace(deb, replaces=("a",)), file))
+
+
+def test_a_directory_that_the_base_has_stays_as_it_is(tmp_path: Path) -> None:
+    deb = make_deb(
+        tmp_path,
+        "ssl-cert",
+        [tar_member("./etc/ssl/private/", type=tarfile.DIRTYPE, mode=0o750, gid=5)],
+    )
+    entry = unpack(deb)["etc/ssl/private"]
+    assert (entry.mode, entry.gid) == (0o700, 0)
+
+
+def test_dpkg_finds_all_files_of_a_package_as_it_wants_them(tmp_path: Path) -> None:
+    files = {"usr/bin/tool": b"1", "usr/share/man/man1/tool.1.gz": b"2", "etc/tool": b"3"}
+    sums = {path: hashlib.md5(data).hexdigest() for path, data in files.items()}
+    deb = make_deb(
+        tmp_path,
+        "sample",
+        [tar_member(f"./{path}", data) for path, data in files.items()],
+        scripts={"md5sums": "".join(f"{sum_}  {path}\n" for path, sum_ in sums.items())},
+        fields={"Maintainer": "a", "Description": "b"},
+    )
+    root = tmp_path / "root"
+    with open_debs([deb], tmp_path) as packages:
+        entries = [*unpacked([deb[0]], packages, MERGED), *dpkg.status(packages)]
+        for entry in entries:
+            (root / entry.path).parent.mkdir(parents=True, exist_ok=True)
+            (root / entry.path).write_bytes(read_all(entry.content))
+    command = ["dpkg", "--log=/dev/null", f"--root={root}"]
+    said = subprocess.run([*command, "--verify"], capture_output=True, text=True, check=True)
+    assert (said.stdout, said.stderr) == ("", "")
+    listed = subprocess.run([*command, "-L", "sample"], capture_output=True, text=True, check=True)
+    assert listed.stdout == "/.\n/usr/bin/tool\n/etc/tool\n"
+    (root / "etc/tool").write_bytes(b"changed")
+    said = subprocess.run([*command, "--verify"], capture_output=True, text=True, check=False)
+    assert "/etc/tool" in said.stdout
 
 
 def test_documentation_and_translations_stay_out_but_copyright_stays_in(tmp_path: Path) -> None:
@@ -396,8 +529,16 @@ def test_a_base_that_differs_from_the_facts_is_refused(change: Entry, fault: str
     assert fault in error.value.message
 
 
+def test_bookworm_has_the_same_links_though_no_package_of_it_contains_them() -> None:
+    facts = debian_facts("bookworm", "amd64")
+    assert facts.links == facts.laid_links == MERGED.links
+    assert MERGED.laid_links == {}
+    with pytest.raises(LayerError, match="does not have the link `bin` to `usr/bin`"):
+        facts.verify([])
+
+
 def test_facts_of_arm64_have_no_directory_for_its_loader() -> None:
-    assert debian_facts("arm64").resolve("lib64/x") == "lib64/x"
+    assert debian_facts("trixie", "arm64").resolve("lib64/x") == "lib64/x"
     assert MERGED.resolve("lib64/x") == "usr/lib64/x"
     assert MERGED.resolve("bin") == "bin"
     assert MERGED.resolve("var/run/lock/x") == "run/lock/x"

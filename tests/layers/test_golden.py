@@ -29,7 +29,7 @@ PATTERN = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(1 << 13))
 
 def test_the_bytes_of_a_small_image_are_these(tmp_path: Path) -> None:
     assert FORMAT == "cogn-layer/1"
-    facts = debian_facts("amd64")
+    facts = debian_facts("trixie", "amd64")
     with package(tmp_path) as entries:
         layers = {"packages": layer(entries, facts)}
     layers["wheels"] = layer(wheel(tmp_path), facts)
@@ -75,7 +75,7 @@ def package(directory: Path) -> Iterator[list[Entry]]:
         tar_member("./var/mail/group", b"", gid=8, mode=0o660),
     ]
     made = make_deb(directory, "sample", members)
-    with unpacked_debs([made], debian_facts("amd64"), directory) as entries:
+    with unpacked_debs([made], debian_facts("trixie", "amd64"), directory) as entries:
         yield entries
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import stat
 import subprocess
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import deflate
@@ -59,7 +61,7 @@ def test_every_parent_stands_before_its_content_with_the_mode_of_the_base() -> N
 
 
 def test_a_path_below_a_directory_link_of_the_base_goes_where_the_link_leads() -> None:
-    facts = Facts(shipped_links={"lib": "usr/lib"})
+    facts = Facts(links={"lib": "usr/lib"})
     written = write_layer([Entry.file("lib/x/y.so", Bytes(b"elf"))], facts)
     assert [m.name for m in written.members()] == ["usr", "usr/lib", "usr/lib/x", "usr/lib/x/y.so"]
 
@@ -76,6 +78,38 @@ def test_long_names_links_and_ids_survive() -> None:
     assert found["löng"].linkname == "t" * 150
     su = found["su"]
     assert (su.mode, su.uid, su.gid, su.mtime) == (0o4755, 7, 42, 1_700_000_000)
+
+
+def test_extended_attributes_survive_whatever_their_bytes() -> None:
+    capability = bytes.fromhex("0100000200200000000000000000000000000000")
+    entry = Entry.file("usr/bin/ping", Bytes(b"elf"), executable=True)
+    named = (("security.capability", capability), ("user.note", b"\xff\n=1 2"))
+    written = write_layer([replace(entry, xattrs=named)])
+    (member,) = [m for m in written.members() if m.isreg()]
+    # The standard library reads the records as text, so that it shows other bytes in its own way.
+    assert {
+        key: value.encode("utf-8", "surrogateescape") for key, value in member.pax_headers.items()
+    } == {f"SCHILY.xattr.{key}": value for key, value in named}
+    assert written.files()["usr/bin/ping"] == (0o755, b"elf")
+    assert hashlib.sha256(written.tar).hexdigest() == (
+        "7dba65cec855eb76b9a7c4211112b6e91b27718be7b1b99de12564d1772394ad"
+    )
+
+
+def test_gnu_tar_gives_back_extended_attributes(tmp_path: Path) -> None:
+    entry = replace(Entry.file("file", Bytes(b"1")), xattrs=(("user.note", b"\0\xffx"),))
+    (tmp_path / "layer.tar").write_bytes(write_layer([entry]).tar)
+    command = ["tar", "--xattrs", "--xattrs-include=*", "-xf", "layer.tar"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert os.getxattr(tmp_path / "file", "user.note") == b"\0\xffx"
+
+
+def test_a_file_is_not_put_in_place_of_a_link_and_a_directory_goes_where_it_leads() -> None:
+    facts = Facts(links={"lib": "usr/lib"})
+    written = write_layer([Entry.directory("lib", 0o755)], facts)
+    assert [m.name for m in written.members()] == ["usr", "usr/lib"]
+    with pytest.raises(LayerError, match="`lib` is a link to a directory in the base"):
+        write_layer([Entry.file("lib", Bytes(b""))], facts)
 
 
 def test_hard_links_follow_their_file_whatever_their_names() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cogn.layers.plan import SITE, plan
-from cogn.layers.recipe import BytecodeRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.plan import SITE, interpreter_packages, plan, system_groups
+from cogn.layers.recipe import BytecodeRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
 from support.locks import (
     AMD64,
     ARM64,
@@ -62,7 +64,8 @@ def test_an_image_as_the_base_takes_some_of_the_layers_and_changes_no_other_reci
     ours = {r.name: digest_of(r) for r in planned(wheels=wheels)}
     theirs = {r.name: digest_of(r) for r in small}
     changed = {name for name in ours if ours[name] != theirs.get(name)}
-    assert changed <= {"base", "system files"} | {n for n in ours if n.startswith("bytecode")}
+    depending = {"base", "python 3.13.5", "system files"}
+    assert changed <= depending | {n for n in ours if n.startswith("bytecode")}
 
 
 def test_a_wheels_layer_does_not_depend_on_the_python_that_imports_it() -> None:
@@ -156,3 +159,119 @@ def test_bytecode_can_be_made_by_another_platforms_interpreter_of_the_same_versi
         recipes = [r for r in plan(both, AMD64) if isinstance(r, BytecodeRecipe)]
         found = {architecture for r in recipes for architecture, _ in r.equivalents}
         assert sorted(found) == architectures
+
+
+FFMPEG = (
+    make_deb("ffmpeg", size=2_500_000, version="7:7.1", sha256="a" * 64),
+    make_deb("libavcodec61", source="ffmpeg", size=6_000_000, version="7:7.1", sha256="b" * 64),
+    make_deb("libbz2", source="bzip2", size=1_900_000, sha256="c" * 64),
+    make_deb("zlib1g", source="zlib", size=1_900_000, sha256="d" * 64),
+    make_deb("git", size=9_000_000, version="1:2.47", sha256="e" * 64),
+)
+
+
+def system_layers(recipes: tuple[Recipe, ...]) -> dict[str, list[str]]:
+    """Return the packages of the layers of system packages by the layers' names, bottom first."""
+    first = next(n for n, each in enumerate(recipes) if not isinstance(each, PackagesRecipe))
+    return {
+        each.name: [deb.name for deb in each.debs]
+        for each in recipes[first:]
+        if isinstance(each, PackagesRecipe)
+    }
+
+
+def test_system_packages_of_large_sources_have_layers_of_their_own_largest_first() -> None:
+    recipes = planned(system=FFMPEG)
+    assert list(system_layers(recipes).items()) == [
+        ("git 1:2.47", ["git"]),
+        ("ffmpeg 7:7.1", ["ffmpeg", "libavcodec61"]),
+        ("system packages", ["libbz2", "zlib1g"]),
+    ]
+    names = [recipe.name for recipe in recipes]
+    assert names.index("bytecode of wheels") < names.index("git 1:2.47")
+    assert names[-2:] == ["system packages", "system files"]
+
+
+def test_packages_that_replace_each_other_share_a_layer() -> None:
+    debs = (
+        *FFMPEG,
+        make_deb("a", replaces=("b",)),
+        make_deb("b", replaces=("git", "elsewhere")),
+        make_deb("c", replaces=("zlib1g",)),
+    )
+    groups = {frozenset(deb.name for deb in group) for group in system_groups(debs)}
+    assert groups == {
+        frozenset(("a", "b", "git")),
+        frozenset(("c", "zlib1g")),
+        frozenset(("ffmpeg", "libavcodec61")),
+        frozenset(("libbz2",)),
+    }
+    assert "git 1:2.47" in system_layers(planned(system=debs))
+
+
+def test_system_packages_leave_room_for_other_layers() -> None:
+    wheels = tuple(make_wheel_entry(f"w{n}", size=10_000_000 + n) for n in range(300))
+    system = tuple(make_deb(f"d{n}", size=3_000_000 + n) for n in range(200))
+    for base in (make_environment().base, make_image_base(50)):
+        recipes = planned(wheels=wheels, system=system, base=base)
+        layers = system_layers(recipes)
+        assert (len(layers), len(layers["system packages"])) == (16, 185)
+        assert len(recipes) + len(getattr(base, "layers", ())) <= 90  # the source has some, too
+
+
+def test_models_share_the_layers_of_the_system_packages_they_share() -> None:
+    one = planned(system=FFMPEG, wheels=(make_wheel_entry("click"),))
+    other = planned(system=FFMPEG[:2], python=replace(make_environment().python, debs=()))
+    ours, theirs = ({r.name: digest_of(r) for r in recipes} for recipes in (one, other))
+    assert ours["ffmpeg 7:7.1"] == theirs["ffmpeg 7:7.1"]
+    assert ours["system files"] != theirs["system files"]
+
+
+@given(
+    changed=st.sampled_from(["sha256", "replaces", "release", "rootfs", "name", "path", "unrun"]),
+    on_image=st.booleans(),
+)
+def test_a_recipe_of_packages_changes_with_what_decides_its_bytes_and_with_nothing_else(
+    changed: str, on_image: bool
+) -> None:
+    base = make_image_base(debs=FFMPEG[4:]) if on_image else make_environment().base
+    before = make_environment(base=base, system=FFMPEG)
+    libav = FFMPEG[1]
+    match changed:
+        case "sha256" | "path":
+            system = (*FFMPEG[:1], replace(libav, **{changed: "f" * 64}), *FFMPEG[2:])
+            after = replace(before, system=system)
+        case "replaces":
+            system = (*FFMPEG[:1], replace(libav, replaces=("ffmpeg",)), *FFMPEG[2:])
+            after = replace(before, system=system)
+        case "unrun":
+            after = replace(before, unrun=("git",))
+        case "rootfs" if on_image:
+            after = replace(before, base=replace(base, rootfs=f"sha256:{'1' * 64}"))
+        case "release" if not on_image:
+            after = replace(before, base=replace(base, release="bookworm"))
+        case _:
+            after = replace(before, base=replace(base, reason="another"))
+    one, other = (
+        {r.name: digest_of(r) for r in plan(replace(make_lock(), environments={AMD64: e}), AMD64)}
+        for e in (before, after)
+    )
+    found = {name for name in one if one[name] != other[name]}
+    on_base = {"git 1:2.47", "ffmpeg 7:7.1", "system packages", "python 3.13.5"}
+    assert found == {
+        "sha256": {"ffmpeg 7:7.1", "system files"},
+        "replaces": {"ffmpeg 7:7.1"},
+        "unrun": {"system files"},
+        "rootfs": on_base | {"packages", "system files"} if on_image else set(),
+        "release": set() if on_image else on_base | {"base", "system files"},
+    }.get(changed, set())
+
+
+def test_what_an_image_has_already_has_no_layer_and_compiles_all_the_same() -> None:
+    names = ("python3.12-minimal", "libpython3.12-minimal", "libpython3.12-stdlib", "libc6")
+    base = make_image_base(debs=(), interpreter=tuple(make_deb(name) for name in names))
+    python = replace(make_environment().python, version="3.12.3", debs=())
+    environment = make_environment(base=base, python=python)
+    recipes = planned(base=base, python=python)
+    assert [r.name for r in recipes][:2] == ["server", "bytecode of python 3.12.3"]
+    assert [deb.name for deb in interpreter_packages(environment)] == list(names)

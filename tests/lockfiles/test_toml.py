@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogn.lockfiles import (
+    Asked,
     Lock,
     LockError,
     LockFormatError,
@@ -70,6 +71,17 @@ def test_another_platform_is_added_below_and_keeps_every_line() -> None:
     assert loads(text) == both
     reversed_order = dict(reversed(both.environments.items()))
     assert dumps(msgspec.structs.replace(both, environments=reversed_order)) == text
+
+
+def test_system_packages_and_what_asked_for_them_read_back() -> None:
+    asked = Asked(packages=("ffmpeg", "git=1:2"), recommends=False)
+    debs = (make_deb("ffmpeg", source="ffmpeg-source", replaces=("git",)), make_deb("git"))
+    lock = make_lock(asked=asked, system=debs, unrun=("ffmpeg",))
+    text = dumps(lock)
+    assert loads(text) == lock
+    assert "asked" not in dumps(make_lock())
+    with pytest.raises(LockFormatError, match=r"asked\.packages`: Expected `array` of length >= 1"):
+        loads(text.replace('["ffmpeg", "git=1:2"]', "[]"))
 
 
 def test_the_layers_of_a_base_keep_their_order() -> None:

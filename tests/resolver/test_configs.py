@@ -10,6 +10,7 @@ import yaml
 
 from cogn.report import CognError
 from cogn.resolver import ConfigError, Project, ProjectError
+from cogn.resolver.settings import DEFAULT_SUITE
 from support.reports import Recorder
 
 CASES = Path(__file__).parents[1] / "cases" / "configs"
@@ -46,11 +47,15 @@ def facts(project: Project) -> dict[str, Any]:
         "variables": project.config.variables,
         "repository": project.config.repository,
         "mirrors": project.settings.archives.mirrors,
+        "system_packages": list(map(str, project.system_packages)),
+        "allow_unrun": list(project.settings.allow_unrun),
+        "suite": project.settings.suite if project.settings.suite != DEFAULT_SUITE else None,
     }
     hashes = requirements.hashes
     return {
         **required,
         **{key: value for key, value in optional.items() if value},
+        **({} if project.settings.shell else {"shell": False}),
         **({} if hashes is None else {"hashes": {key: [*hashes[key]] for key in hashes}}),
     }
 

@@ -44,6 +44,8 @@ def test_the_digest_is_the_same_on_every_machine_and_in_every_version(tmp_path: 
         {"cog.yaml": FILES["cog.yaml"] + "  gpu: false\n  python_version: 3.13\n"},
         {"cogn.toml": '[archives]\ndebian = "https://mirror.example/debian"\n'},
         {"cogn.toml": 'base = "debian"\n'},
+        {"cogn.toml": 'suite = "trixie"\nshell = true\nallow_unrun = []\n'},
+        {"cogn.toml": "recommends = true\n"},  # of no package
         {"pyproject.toml": "[project]\nname = 'x'\n"},
         {"other.txt": "unrelated"},
     ],
@@ -64,12 +66,36 @@ def test_what_does_not_decide_the_content_does_not_change_it(
         {"cog.yaml": FILES["cog.yaml"] + "  python_version: 3.13.5\n"},
         {"requirements.txt": "--require-hashes\nnumpy>=2\n-c constraints.txt\n"},
         {"cogn.toml": 'base = "debian:trixie-slim"\n'},
+        {"cogn.toml": "shell = false\n"},
+        {"cogn.toml": 'allow_unrun = ["dbus"]\n'},
+        {"cogn.toml": '[archives]\nsnapshot = "20260901T000000Z"\n'},
+        {"cog.yaml": FILES["cog.yaml"] + "  system_packages: [git]\n"},
         {"uv.toml": 'prerelease = "allow"\n'},
         {"pyproject.toml": '[tool.uv]\nprerelease = "allow"\n'},
     ],
 )
 def test_what_decides_the_content_changes_it(changes: dict[str, str], tmp_path: Path) -> None:
     assert digest(tmp_path / "changed", changes) != digest(tmp_path / "plain")
+
+
+def test_the_order_of_system_packages_does_not_change_it(tmp_path: Path) -> None:
+    digests = {
+        digest(
+            tmp_path / str(number), {"cog.yaml": f"{FILES['cog.yaml']}  system_packages: {each}"}
+        )
+        for number, each in enumerate(("[git, curl]", "[curl, git, git]", '["git curl"]'))
+    }
+    assert len(digests) == 1
+    more = {"cog.yaml": f"{FILES['cog.yaml']}  system_packages: [git, curl]"}
+    digests.add(digest(tmp_path / "more", more | {"cogn.toml": "recommends = true\n"}))
+    assert len(digests) == 2
+
+
+def test_another_release_is_another_input(tmp_path: Path) -> None:
+    python = {"cog.yaml": FILES["cog.yaml"] + "  python_version: 3.11\n"}
+    older = digest(tmp_path / "older", python | {"cogn.toml": 'suite = "bookworm"\n'})
+    image = digest(tmp_path / "image", python | {"cogn.toml": 'base = "debian:bookworm"\n'})
+    assert older != image
 
 
 def test_a_lock_without_bytecode_is_another_than_one_with_it(tmp_path: Path) -> None:

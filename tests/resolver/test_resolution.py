@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from cogn import lockfiles
 from cogn.lockfiles import (
     Archive,
-    Base,
+    Asked,
     Deb,
     DebianBase,
     Environment,
@@ -24,12 +24,13 @@ from cogn.lockfiles import (
 )
 from cogn.report import CognError, Reporter
 from cogn.resolver import Project, RequirementsError, resolution, resolve
+from cogn.resolver.composition import System, SystemRequest
 from cogn.store import Cache, UvError
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
 from cogn.store.runtime import RuntimeWheel, runtime_wheel
 from cogn.store.uv import Target, Uv
-from support.locks import AMD64, ARM64
+from support.locks import AMD64, ARM64, make_deb
 from support.reports import Recorder
 from support.wheels import make_wheel
 
@@ -129,10 +130,10 @@ class House:
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house whose Debian archive is out of the question and whose runtime is a small one."""
 
-    async def lock_system(**arguments: object) -> tuple[Base, Python]:
-        if arguments["platform"] == ARM64:
-            return replace(BASE, debs=()), PYTHON
-        return BASE, PYTHON
+    async def lock_system(request: SystemRequest, **arguments: object) -> System:
+        base = replace(BASE, debs=()) if arguments["platform"] == ARM64 else BASE
+        packages = tuple(make_deb(each.name) for each in request.packages)
+        return System(base, PYTHON, packages, request.asked)
 
     monkeypatch.setattr(resolution, "lock_system", lock_system)
     monkeypatch.setattr(resolution, "runtime_wheel", runtime)
@@ -152,6 +153,17 @@ def pins(lock: Lock, platform: Platform = AMD64) -> tuple[str, str]:
         for wheels in (environment.wheels, environment.server)
     )
     return model, server
+
+
+def test_system_packages_and_what_stays_unrun_are_in_the_lock(house: House) -> None:
+    (house.directory / "cog.yaml").write_text(
+        "run: predict.py:Predictor\nbuild: {system_packages: [git, ffmpeg]}\n"
+    )
+    (house.directory / "cogn.toml").write_text('recommends = true\nallow_unrun = ["zz", "git"]\n')
+    environment = locked(house.lock())
+    assert [deb.name for deb in environment.system] == ["ffmpeg", "git"]
+    assert environment.asked == Asked(packages=("ffmpeg", "git"), recommends=True)
+    assert environment.unrun == ("git", "zz")
 
 
 def test_bytecode_is_left_out_where_the_settings_say_so(house: House) -> None:

@@ -203,10 +203,6 @@ def descriptor(**changes: object) -> dict[str, object]:
             of_archives(archive(tar_member("var/lib/dpkg/status", type=b"1", linkname="a"))),
             "is no plain file",
         ),
-        (
-            of_archives(archive(tar_member("var/lib/dpkg/status", b"\xff"))),
-            "is not UTF-8",
-        ),
     ],
 )
 def test_an_image_that_lies_is_refused(base: BaseImage, message: str, tmp_path: Path) -> None:
@@ -216,6 +212,27 @@ def test_an_image_that_lies_is_refused(base: BaseImage, message: str, tmp_path: 
             look(registry, tmp_path)
         assert f"`{registry.host}/team/base:1` cannot be a base: " in refused.value.message
     assert not list((tmp_path / "blobs").glob("**/*.*"))
+
+
+def test_a_kept_file_is_bytes_until_it_is_read_as_text(tmp_path: Path) -> None:
+    files = {
+        "etc/ld.so.cache": b"\xff\0",
+        "etc/passwd": b"root:*:0:0:\xc3\xbc:/root:/bin/sh\n",
+        "etc/motd": b"kept by nobody",
+        "etc/dpkg/dpkg.cfg.d/docker": b"path-exclude=/usr/share/man/*\n",
+        "var/lib/dpkg/alternatives/awk": b"auto\n",
+        "var/lib/dpkg/status.d/x.md5sums": b"0  x\n",
+    }
+    with FakeRegistry() as registry:
+        small_base(files).put(registry)
+        _, _, rootfs = look(registry, tmp_path)
+    assert rootfs.contents.keys() == files.keys() - {
+        *("etc/motd", "var/lib/dpkg/status.d/x.md5sums")
+    } | {"usr/lib/os-release", "var/lib/dpkg/status"}
+    assert rootfs.contents["etc/ld.so.cache"] == b"\xff\0"
+    assert (rootfs.text("etc/passwd").count("ü"), rootfs.text("etc/shadow")) == (1, "")
+    with pytest.raises(ImageError, match=r"`etc/ld\.so\.cache` of the base image is not UTF-8"):
+        rootfs.text("etc/ld.so.cache")
 
 
 def swap(registry: FakeRegistry, data: bytes) -> None:

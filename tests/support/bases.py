@@ -11,13 +11,14 @@ from pathlib import Path
 
 import anyio
 
-from cogn.layers import dpkg
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import debian_facts
 from cogn.layers.fixup import fixup_entries
-from cogn.layers.unpack import open_debs, unpacked_debs
+from cogn.layers.listing import listings
+from cogn.layers.unpack import unpacked_debs
 from cogn.lockfiles import Archive, Deb, Environment
-from cogn.resolver.debian import Universe, closure
+from cogn.resolver.debian import Universe
+from cogn.resolver.solver import closure
 from cogn.store import Cache
 from cogn.store.debian import Mirrors, Suite, fetch_debs, open_suite
 from cogn.store.http import Fetcher
@@ -103,19 +104,17 @@ def real_base(environment: Environment) -> BaseImage:
     """Return a Debian of the packages that the environment has, but `LACKING`, and dpkg."""
     own = [deb for deb in environment.base.debs if deb.name not in LACKING]
     debs, files = anyio.run(_with_dpkg, own)
-    facts = debian_facts("amd64")
+    facts = debian_facts("trixie", "amd64")
     pairs = list(zip(debs, files, strict=True))
-    names = {deb.name for deb in own}
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         with unpacked_debs(pairs, facts, scratch) as entries:
             packages = write_layer(entries, facts)
-        known = [pair for pair in pairs if pair[0].name in names]
-        fixed = {entry.path: entry for entry in fixup_entries(known, facts, scratch)}
-        with open_debs(pairs, scratch) as opened:
-            fixed |= {entry.path: entry for entry in dpkg.status(opened)}
-    fixed["etc/networks"] = Entry.file("etc/networks", Bytes(NETWORKS))
-    system = write_layer(fixed.values(), facts)
+        found = listings(pairs, Cache(scratch / "cache"), scratch)
+        made = fixup_entries(pairs, facts, scratch, architecture="amd64", listings=found)
+        fixed = {entry.path: entry for entry in made}
+        fixed["etc/networks"] = Entry.file("etc/networks", Bytes(NETWORKS))
+        system = write_layer(fixed.values(), facts)
     return BaseImage([(GZIP, packages.blob, packages.tar), (PLAIN, system.tar, system.tar)])
 
 
@@ -124,8 +123,9 @@ async def _with_dpkg(own: Sequence[Deb]) -> tuple[list[Deb], list[Path]]:
     suites = (Suite("debian", "trixie"), Suite("debian-security", "trixie-security"))
     async with Fetcher.open(Cache()) as fetcher:
         opened = [await open_suite(each, fetcher=fetcher, mirrors=mirrors) for each in suites]
-        universe = Universe({each.suite.archive: await each.packages("amd64") for each in opened})
-        debs = [each.deb for each in closure(("dpkg", *(deb.name for deb in own)), universe)]
+        packages = [(each.suite.archive, await each.packages("amd64")) for each in opened]
+        universe = Universe(packages)
+        debs = [each.deb() for each in closure(("dpkg", *(deb.name for deb in own)), universe)]
         archives = [
             Archive(
                 name=each.suite.archive,

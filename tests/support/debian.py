@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import lzma
 import tarfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +20,12 @@ from pysequoia import SignatureMode, Tsk, sign
 from cogn.lockfiles import Deb
 
 MTIME = 1_700_000_000
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    ".xz": partial(lzma.compress, preset=0),
+    ".gz": partial(gzip.compress, mtime=0),
+    "": bytes,
+}
+"""How indexes are compressed, by the ends of their names."""
 
 
 def tar_member(
@@ -128,23 +135,32 @@ class FakeArchive:
         valid_for: timedelta | None = None,
         architecture: str = "amd64",
         fields: Mapping[str, str] | None = None,
+        kind: str = ".xz",
+        components: Sequence[str] = ("main",),
     ) -> bytes:
-        """Write the index and the signed InRelease file of a suite; return the latter."""
+        """Write the index and the signed InRelease file of a suite; return the latter.
+
+        The packages are those of the first component.
+        """
         date = date or datetime.now(UTC)
-        index = lzma.compress("\n".join(stanzas).encode(), preset=0)
-        path = f"main/binary-{architecture}/Packages.xz"
         directory = self.root / "dists" / suite
-        file = directory / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(index)
+        lines = []
+        for component in components:
+            text = "\n".join(stanzas) if component == components[0] else ""
+            index = COMPRESSIONS[kind](text.encode())
+            path = f"{component}/binary-{architecture}/Packages{kind}"
+            file = directory / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(index)
+            lines.append(f"\n {hashlib.sha256(index).hexdigest()} {len(index)} {path}")
         release = {
             "Origin": "Test",
             "Suite": suite,
             "Codename": suite,
             "Date": _date(date),
             "Architectures": architecture,
-            "Components": "main",
-            "SHA256": f"\n {hashlib.sha256(index).hexdigest()} {len(index)} {path}",
+            "Components": " ".join(components),
+            "SHA256": "".join(lines),
         }
         if valid_for is not None:
             release["Valid-Until"] = _date(date + valid_for)

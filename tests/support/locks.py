@@ -62,7 +62,10 @@ def make_environment(**changes: object) -> Environment:
             debs=(make_deb("bash"), make_deb("libc6")),
         ),
         "python": Python(
-            version="3.13.5", source="distribution", reason="the wanted one", debs=(make_deb("python3"),)
+            version="3.13.5",
+            source="distribution",
+            reason="the wanted one",
+            debs=(make_deb("python3"),),
         ),
         "wheels": (make_wheel_entry(),),
         "server": (make_wheel_entry("uvicorn"),),

@@ -10,7 +10,7 @@ import anyio
 
 from cogn import lockfiles, resolver
 from cogn.cli.output import each_platform, make_reporter, say
-from cogn.lockfiles import LOCK_NAME, Lock, LockError, LockMissingError, Platform
+from cogn.lockfiles import LOCK_NAME, Environment, Lock, LockError, LockMissingError, Platform
 from cogn.report import CognError, Reporter
 from cogn.store import Cache, replace_file
 from cogn.store.debian import Mirrors
@@ -47,11 +47,14 @@ def _platforms(previous: Lock | None) -> Sequence[Platform]:
 
 def _summary(lock: Lock) -> str:
     return each_platform(
-        [
-            (platform, f"{len(each.debs)} Debian packages, {len(each.wheels)} wheels for the model")
-            for platform, each in lock.environments.items()
-        ]
+        [(platform, _counts(each)) for platform, each in lock.environments.items()]
     )
+
+
+def _counts(environment: Environment) -> str:
+    wanted = f" ({len(environment.system)} for system_packages)" if environment.asked else ""
+    wheels = f"{len(environment.wheels)} wheels for the model"
+    return f"{len(environment.debs)} Debian packages{wanted}, {wheels}"
 
 
 async def _resolve(
@@ -61,6 +64,7 @@ async def _resolve(
     upgrade: bool,
     reporter: Reporter,
 ) -> Lock:
+    archives = project.settings.archives
     async with Fetcher.open(Cache(), reporter) as fetcher:
         return await resolver.resolve(
             project,
@@ -68,7 +72,7 @@ async def _resolve(
             previous=previous,
             upgrade=upgrade,
             fetcher=fetcher,
-            mirrors=Mirrors.find(project.settings.archives.mirrors),
+            mirrors=Mirrors.find(archives.mirrors, pinned=archives.snapshot),
             reporter=reporter,
         )
 

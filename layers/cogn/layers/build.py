@@ -19,7 +19,7 @@ from cogn.layers.base import BaseImages
 from cogn.layers.destination import LayerBlob
 from cogn.layers.entry import Entry
 from cogn.layers.errors import ChangedFileError, LayerError, SealError
-from cogn.layers.facts import debian_facts
+from cogn.layers.facts import Facts
 from cogn.layers.fingerprint import FingerprintMemo
 from cogn.layers.layer import Compression, Layer, write
 from cogn.layers.notes import LayerNotes
@@ -28,11 +28,12 @@ from cogn.layers.recipe import (
     BytecodeRecipe,
     FilesRecipe,
     FixupRecipe,
+    PackagesRecipe,
     Recipe,
     WheelsRecipe,
     digest_of,
 )
-from cogn.lockfiles import Deb, Seal, Wheel
+from cogn.lockfiles import Deb, ImageBase, Seal, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
 from cogn.store.registry import blob_of_file
@@ -41,7 +42,7 @@ from cogn.store.tasks import task_group
 __all__ = ["Builder", "Inputs", "Offer", "nobody"]
 
 _Input = TypeVar("_Input", Deb, Wheel)
-_Contents = Callable[[Recipe], AbstractContextManager[Iterable[Entry]]]
+_Contents = Callable[[Recipe], AbstractContextManager[tuple[Iterable[Entry], Facts]]]
 
 Offer = Callable[[str, Layer], None]
 """Is told of a layer and its name as soon as it is known; must return at once."""
@@ -186,7 +187,16 @@ class Builder:
         if recipes:
             async with self._opened(recipes) as contents, task_group() as tasks:
                 for recipe in recipes:
-                    tasks.start_soon(build, recipe)
+                    if not isinstance(recipe, PackagesRecipe | FixupRecipe):
+                        tasks.start_soon(build, recipe)
+                async with task_group() as packages:
+                    for recipe in recipes:
+                        if isinstance(recipe, PackagesRecipe):
+                            packages.start_soon(build, recipe)
+                # What completes a system goes by what its packages have, which is noted by now.
+                for recipe in recipes:
+                    if isinstance(recipe, FixupRecipe):
+                        tasks.start_soon(build, recipe)
         return layers
 
     @asynccontextmanager
@@ -204,11 +214,12 @@ class Builder:
         await self._check_inputs([*debs, *wheels])
         files = dict(await self._inputs.fetch(debs, wheels))
         if self._bases is not None:
-            below = (each.base for each in fetched if isinstance(each, FixupRecipe) and each.base)
-            files |= await self._bases.rootfs(below)
+            files |= await self._bases.rootfs(_images(fetched))
         with open_bytecode(files, self.cache, self.jobs) as bytecode:
 
-            def opened(recipe: Recipe) -> AbstractContextManager[Iterable[Entry]]:
+            def opened(
+                recipe: Recipe,
+            ) -> AbstractContextManager[tuple[Iterable[Entry], Facts]]:
                 if isinstance(recipe, FilesRecipe):
                     return _own_contents(recipe)
                 return contents(recipe, files, bytecode, self.cache)
@@ -305,16 +316,16 @@ class Builder:
     def _write(self, recipe: Recipe, contents: _Contents, out: Writer) -> str:
         """Write the layer of a recipe; return its diff ID."""
         try:
-            with contents(recipe) as entries:
-                return write(entries, debian_facts(recipe.architecture), out, self.compression)
+            with contents(recipe) as (entries, facts):
+                return write(entries, facts, out, self.compression)
         except ChangedFileError:
             FingerprintMemo.forget_all(self.cache)
             raise
 
 
-def _own_contents(recipe: Recipe) -> AbstractContextManager[Iterable[Entry]]:
+def _own_contents(recipe: Recipe) -> AbstractContextManager[tuple[Iterable[Entry], Facts]]:
     assert isinstance(recipe, FilesRecipe)
-    return nullcontext(recipe.entries)
+    return nullcontext((recipe.entries, Facts()))
 
 
 def _layer_blob(
@@ -328,8 +339,16 @@ def _layer_blob(
     )
 
 
+def _images(recipes: Iterable[Recipe]) -> list[ImageBase]:
+    """Return the images that decide what is in the layers of recipes."""
+    onto = (each.base for each in recipes if isinstance(each, PackagesRecipe | FixupRecipe))
+    return [base for base in onto if isinstance(base, ImageBase)]
+
+
 def _debs(recipe: Recipe) -> tuple[Deb, ...]:
     match recipe:
+        case FixupRecipe():
+            return recipe.debs + recipe.system
         case WheelsRecipe() | FilesRecipe():
             return ()
         case BytecodeRecipe():

@@ -21,7 +21,7 @@ import msgspec
 
 from cogn.layers.compiler import Compiler, running_compiler
 from cogn.layers.entry import Entry, Kind, Slice
-from cogn.layers.facts import debian_facts
+from cogn.layers.facts import Facts, merged_usr
 from cogn.layers.install import installed
 from cogn.layers.interpreter import can_run, interpreter_from_uv, unpacked_interpreter
 from cogn.layers.recipe import BytecodeRecipe, digest_of
@@ -116,7 +116,7 @@ class Bytecode:
                 (wheel,) = recipe.wheels
                 entries = installed(WheelFile(self._files[wheel.sha256], wheel.file), recipe.prefix)
             else:
-                facts = debian_facts(recipe.architecture)
+                facts = Facts(links=merged_usr(recipe.architecture))
                 unpacked = unpacked_debs(self._with_files(recipe.debs), facts, Path(scratch))
                 entries = stack.enter_context(unpacked)
             yield sorted(entries, key=lambda entry: entry.path)
@@ -133,7 +133,7 @@ class Bytecode:
             interpreter = interpreter_from_uv(version)
         else:
             architecture, debs = packages
-            facts = debian_facts(architecture)
+            facts = Facts(links=merged_usr(architecture))
             scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogn-")))
             interpreter = unpacked_interpreter(version, self._with_files(debs), facts, scratch)
         return self._stack.enter_context(running_compiler(interpreter, self._jobs))

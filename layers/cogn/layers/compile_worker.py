@@ -87,7 +87,9 @@ class _Canonical:
     def _keep(self, value: object) -> None:
         self._kept.append(value)
         if isinstance(value, CodeType):
-            self._kept += (value.co_filename, value.co_name, value.co_qualname)
+            self._kept += (value.co_filename, value.co_name)
+            if sys.version_info >= (3, 11):  # noqa: UP036 - the image's Python may be 3.10
+                self._kept.append(value.co_qualname)
             self._kept += value.co_names
             self._kept += value.co_varnames
             self._kept += value.co_cellvars

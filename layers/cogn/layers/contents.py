@@ -5,16 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from cogn.layers.below import check_base
+from cogn.layers.below import ImageBelow
 from cogn.layers.bytecode import Bytecode
+from cogn.layers.deb import DebFile
 from cogn.layers.entry import Bytes, Entry
-from cogn.layers.facts import debian_facts
+from cogn.layers.facts import Facts, debian_facts
 from cogn.layers.fixup import fixup_entries
 from cogn.layers.install import installed
-from cogn.layers.overlap import check_overlaps, note_files
+from cogn.layers.listing import listings, note_listing
+from cogn.layers.overlap import check_overlaps, check_packages, note_files
 from cogn.layers.recipe import (
     BytecodeRecipe,
     FixupRecipe,
@@ -22,11 +26,10 @@ from cogn.layers.recipe import (
     Recipe,
     WheelsRecipe,
 )
-from cogn.layers.unpack import unpacked_debs
+from cogn.layers.unpack import open_debs, unpacked
 from cogn.layers.wheel import WheelFile
-from cogn.lockfiles import Deb, Wheel
+from cogn.lockfiles import Deb, ImageBase, Wheel
 from cogn.store import Cache
-from cogn.store.images import Rootfs
 
 __all__ = ["contents"]
 
@@ -36,20 +39,18 @@ _Input = TypeVar("_Input", Deb, Wheel)
 @contextmanager
 def contents(
     recipe: Recipe, files: Mapping[str, Path], bytecode: Bytecode, cache: Cache
-) -> Iterator[list[Entry]]:
-    """Give the entries of a recipe's layer; what they need on disk is there until the end.
+) -> Iterator[tuple[list[Entry], Facts]]:
+    """Give the entries of a recipe's layer and the facts of what lies below it.
 
-    Not for `FilesRecipe`, which has its entries.
+    What the entries need on disk is there until the end. Not for `FilesRecipe`, which has its
+    entries.
     """
-    facts = debian_facts(recipe.architecture)
     with tempfile.TemporaryDirectory(prefix="cogn-") as directory:
         scratch = Path(directory)
         match recipe:
             case PackagesRecipe():
-                with unpacked_debs(_with_files(recipe.debs, files), facts, scratch) as entries:
-                    if recipe.is_base:
-                        facts.verify(entries)
-                    yield entries
+                with open_debs(_with_files(recipe.debs, files), scratch) as packages:
+                    yield _packages(recipe, packages, _below(recipe, files), cache)
             case WheelsRecipe():
                 entries = [Entry.directory(recipe.prefix)]
                 for wheel, file in _with_files(recipe.wheels, files):
@@ -57,18 +58,70 @@ def contents(
                     note_files(wheel, unpacked, cache)
                     entries += unpacked
                 check_overlaps(recipe.wheels, cache)
-                yield entries + [Entry.symlink(path, target) for path, target in recipe.links]
+                links = [Entry.symlink(path, target) for path, target in recipe.links]
+                yield entries + links, Facts()
             case BytecodeRecipe():
-                yield bytecode.entries(recipe)
+                yield bytecode.entries(recipe), Facts()
             case FixupRecipe():
-                debs, base = _with_files(recipe.debs, files), None
-                if recipe.base is not None:
-                    base = Rootfs.decode(files[_hex(recipe.base.rootfs)].read_bytes())
-                    with unpacked_debs(debs, facts, scratch) as unpacked:
-                        check_base(base, [*unpacked, Entry.directory(recipe.site)], facts)
-                entries = fixup_entries(debs, facts, scratch, base)
-                line = f"import site; site.addsitedir('/{recipe.site}')\n"
-                yield [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))]
+                yield _fixup(recipe, files, cache, scratch)
+
+
+def _packages(
+    recipe: PackagesRecipe, packages: Sequence[DebFile], below: ImageBelow | Facts, cache: Cache
+) -> tuple[list[Entry], Facts]:
+    debs = sorted(recipe.debs, key=lambda deb: deb.name)
+    for deb, package in zip(debs, packages, strict=True):
+        note_listing(deb, package, cache)
+    if isinstance(below, ImageBelow):
+        return unpacked(debs, packages, below.facts, below), below.facts
+    if not recipe.is_base:
+        return unpacked(debs, packages, below), below
+    # As they are packaged, to be compared with the facts.
+    entries = unpacked(debs, packages, replace(below, directories={}))
+    entries += [Entry.symlink(path, target) for path, target in below.laid_links.items()]
+    below.verify(entries)
+    return entries, below
+
+
+def _fixup(
+    recipe: FixupRecipe, files: Mapping[str, Path], cache: Cache, scratch: Path
+) -> tuple[list[Entry], Facts]:
+    """Return the entries of the layer that completes a system, and the facts of its base.
+
+    Raises `DebError`, or `ProblemsError`, for packages that do not fit beside each other.
+    """
+    below = _below(recipe, files)
+    facts, rootfs = (below.facts, below.rootfs) if isinstance(below, ImageBelow) else (below, None)
+    if isinstance(below, ImageBelow):
+        for path in recipe.plain:
+            below.require_plain(path)
+    debs = _with_files(recipe.debs + recipe.system, files)
+    found = listings(debs, cache, scratch)
+    check_packages(recipe.debs, recipe.system, found, facts)
+    entries = fixup_entries(
+        debs,
+        facts,
+        scratch,
+        rootfs,
+        architecture=recipe.architecture,
+        listings=found,
+        unrun=recipe.unrun,
+    )
+    line = f"import site; site.addsitedir('/{recipe.site}')\n"
+    return [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))], facts
+
+
+def _below(recipe: PackagesRecipe | FixupRecipe, files: Mapping[str, Path]) -> ImageBelow | Facts:
+    if isinstance(recipe.base, ImageBase):
+        return _image_below(files[_hex(recipe.base.rootfs)])
+    return debian_facts(recipe.base.release, recipe.architecture)
+
+
+@lru_cache(maxsize=2)  # several layers are put on one image
+def _image_below(file: Path) -> ImageBelow:
+    from cogn.store.images import Rootfs  # late: most models have no such base
+
+    return ImageBelow(Rootfs.decode(file.read_bytes()))
 
 
 def _hex(digest: str) -> str:

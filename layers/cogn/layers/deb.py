@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import lzma
@@ -15,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+import zstandard
 from debian.deb822 import Deb822
 
 from cogn.layers.content import read_all
@@ -23,12 +25,18 @@ from cogn.layers.errors import DebError
 
 __all__ = ["ControlFile", "DebFile", "open_deb"]
 
-_COMPRESSIONS = ("", ".gz", ".xz", ".lzma")
+_COMPRESSIONS = ("", ".gz", ".xz", ".lzma", ".bz2", ".zst")
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _CHUNK = 1 << 20
 _BLOCK = 512
 _LARGEST_CONTROL = 16 << 20
+_LARGEST_HEADER = 1 << 20
+_LARGEST_DICTIONARY = 128 << 20
+_MOST_MEMBERS = 1_000_000
+_ALWAYS_ALLOWED = 64 << 20
+_MOST_TIMES = 200
+"""What unpacks to more times its size than this is no package: most unpack to 3 or 4 times it."""
 _LARGEST_ID = 0o7777777
 _LATEST_MTIME = 0o77777777777
 
@@ -48,6 +56,7 @@ class DebFile:
         self.name = name
         """What messages call it."""
         self._scratch = scratch
+        self._size = file.stat().st_size
         self._members = _members(file, name)
         self.files = {
             entry.path: ControlFile(read_all(entry.content), entry.mode)
@@ -57,6 +66,8 @@ class DebFile:
         """The files of the control archive by name, ``control`` itself included."""
         if "control" not in self.files:
             raise DebError(f"`{name}` has no control file")
+        if fault := next((each for each in self.files if each == "list" or "/" in each), None):
+            raise DebError(f"`{name}` has a control file `{fault}`, which no package may have")
 
     @cached_property
     def control(self) -> str:
@@ -81,7 +92,8 @@ class DebFile:
         installed = self.fields.get("Installed-Size", "")
         kibibytes = int(installed) if installed.isdecimal() else 0
         # A tar of many small files takes a few times what the field counts.
-        return self._unpack("data.tar", 4 * 1024 * kibibytes + (64 << 20))
+        stated, likely = 4 * 1024 * kibibytes, _MOST_TIMES * self._size
+        return self._unpack("data.tar", min(stated, likely) + _ALWAYS_ALLOWED)
 
     @property
     def md5sums(self) -> bytes:
@@ -115,14 +127,14 @@ class DebFile:
         part = self._members[found[0]]
         size = 0
         try:
-            with part.file.open("rb") as file, _plain(_Part(file, part), compression) as plain:
-                while data := plain.read(_CHUNK):
+            with part.file.open("rb") as file:
+                for data in _plain(io.BufferedReader(_Part(file, part)), compression):
                     size += len(data)
                     if size > limit:
                         msg = f"`{self.name}`: `{member}` unpacks to more than {limit} bytes"
                         raise DebError(msg)
                     yield data
-        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
             raise DebError(f"`{self.name}`: `{found[0]}` is damaged: {error}") from error
 
 
@@ -154,15 +166,62 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-def _plain(part: _Part, compression: str) -> io.BufferedIOBase:
-    compressed = io.BufferedReader(part)
+class _Headers(io.RawIOBase):
+    """A tar archive of which only headers are read: a name of gigabytes is refused."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LARGEST_HEADER:
+            raise tarfile.HeaderError(f"a header of {size} bytes")
+        return self._file.read(size)
+
+
+def _plain(file: io.BufferedReader, compression: str) -> Iterator[bytes]:
+    """Yield what compressed bytes stand for, in pieces, with memory that does not depend on it."""
     match compression:
-        case ".gz":
-            return gzip.GzipFile(fileobj=compressed)
         case ".xz" | ".lzma":
-            return lzma.LZMAFile(compressed)
+            yield from _unpacked_lzma(file)
+            return
+        case ".gz":
+            plain: IO[bytes] | io.BufferedIOBase = gzip.GzipFile(fileobj=file)
+        case ".bz2":
+            plain = bz2.BZ2File(file)
+        case ".zst":
+            decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_DICTIONARY)
+            plain = decompressor.stream_reader(file, read_across_frames=True)
         case _:
-            return compressed
+            plain = file
+    while data := plain.read(_CHUNK):
+        yield data
+
+
+def _unpacked_lzma(file: io.BufferedReader) -> Iterator[bytes]:
+    """Yield what streams of xz or lzma stand for: `LZMAFile` cannot be told a limit of memory."""
+    rest = file.read(_CHUNK)
+    while rest:
+        decompressor = lzma.LZMADecompressor(memlimit=2 * _LARGEST_DICTIONARY)
+        while not decompressor.eof:
+            if decompressor.needs_input:
+                rest = rest or file.read(_CHUNK)
+                if not rest:
+                    raise EOFError("it ends too early")
+            yield decompressor.decompress(rest, _CHUNK)
+            rest = b""
+        rest = decompressor.unused_data or file.read(_CHUNK)
 
 
 def _members(file: Path, name: str) -> dict[str, Slice]:
@@ -195,8 +254,15 @@ def _entries(tar: Path, name: str) -> list[Entry]:
     """Return what the plain tar file holds, apart from its root directory."""
     entries: dict[str, Entry] = {}
     try:
-        with tarfile.open(tar, "r:", encoding="utf-8", errors="strict") as archive:
+        with (
+            tar.open("rb") as file,
+            tarfile.open(
+                fileobj=_Headers(file), mode="r:", encoding="utf-8", errors="strict"
+            ) as archive,
+        ):
             for member in archive:
+                if len(entries) >= _MOST_MEMBERS:
+                    raise DebError(f"`{name}` has more than {_MOST_MEMBERS} files")
                 path = member.name.removeprefix("./").rstrip("/")
                 if path in {"", "."} and member.isdir():
                     continue
@@ -214,6 +280,8 @@ def _entries(tar: Path, name: str) -> list[Entry]:
 def _entry(
     member: tarfile.TarInfo, path: str, tar: Path, entries: Mapping[str, Entry], name: str
 ) -> Entry:
+    if member.pax_headers:
+        raise DebError(f"`{name}`: `{path}` has an extended header, which deb(5) does not allow")
     mtime = int(member.mtime)
     if not (
         0 <= member.uid <= _LARGEST_ID

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from debian.deb822 import Deb822
 
 from cogn.layers.content import read
 from cogn.layers.deb import DebFile
 from cogn.layers.entry import Bytes, Content, Entry
+from cogn.layers.filters import PathFilters
 
-__all__ = ["STATUS", "info", "status"]
+__all__ = ["STATUS", "conffiles", "info", "status"]
 
 _DIRECTORY = "var/lib/dpkg"
 STATUS = f"{_DIRECTORY}/status"
@@ -21,18 +23,39 @@ STATUS = f"{_DIRECTORY}/status"
 _FORMAT = b"1\n"
 
 
-def info(package: DebFile) -> Iterator[Entry]:
-    """Yield what dpkg keeps about one package: its files, and its control files as they are."""
+def info(
+    package: DebFile, filters: PathFilters, lost: AbstractSet[str] = frozenset()
+) -> Iterator[Entry]:
+    """Yield what dpkg keeps about one package: its files, and its control files as they are.
+
+    `lost` are the paths that other packages took over. What filters leave out is in the records if
+    they are a dpkg's, as that keeps it there; else the records are of what is there, so that
+    ``dpkg --verify`` misses nothing.
+    """
     name = package.fields["Package"]
     if package.fields.get("Multi-Arch") == "same":
         name = f"{name}:{package.fields['Architecture']}"
-    paths = ["/.", *(f"/{entry.path}" for entry in package.entries)]
-    listing = Bytes("".join(f"{path}\n" for path in paths).encode())
+    left_out = {
+        entry.path
+        for entry in package.entries
+        if not filters.is_of_dpkg and filters.leaves_out(entry.path, entry.kind)
+    }
+    paths = [entry.path for entry in package.entries if entry.path not in left_out | lost]
+    listing = Bytes("".join(f"/{path}\n" for path in (".", *paths)).encode())
     yield Entry.file(f"{_DIRECTORY}/info/{name}.list", listing)
     for kind, file in package.files.items():
         if kind != "control":
+            data = _sums_without(file.data, left_out) if kind == "md5sums" else file.data
             path = f"{_DIRECTORY}/info/{name}.{kind}"
-            yield Entry.file(path, Bytes(file.data), executable=bool(file.mode & 0o100))
+            yield Entry.file(path, Bytes(data), executable=bool(file.mode & 0o100))
+
+
+def conffiles(package: DebFile) -> list[str]:
+    """Return the paths of the package's configuration files (deb-conffiles(5))."""
+    listed = package.files.get("conffiles")
+    lines = [] if listed is None else listed.data.decode("utf-8", "replace").split("\n")
+    # A line may also begin with a flag: it names a file to remove on upgrades.
+    return [line.removeprefix("/").rstrip() for line in lines if line.startswith("/")]
 
 
 def status(packages: Iterable[DebFile], before: str = "") -> Iterator[Entry]:
@@ -47,19 +70,20 @@ def status(packages: Iterable[DebFile], before: str = "") -> Iterator[Entry]:
     yield Entry.file(f"{_DIRECTORY}/info/format", Bytes(_FORMAT))
 
 
+def _sums_without(md5sums: bytes, paths: AbstractSet[str]) -> bytes:
+    """Return a list of MD5 sums (deb-md5sums(5)) without some paths."""
+    without = {path.encode() for path in paths}
+    lines = md5sums.splitlines(keepends=True)
+    return b"".join(line for line in lines if line[34:].rstrip(b"\n") not in without)
+
+
 def _identity(fields: Mapping[str, str]) -> tuple[str | None, str | None]:
     return fields.get("Package"), fields.get("Architecture")
 
 
 def _stanza(package: DebFile) -> str:
     first, newline, rest = package.control.partition("\n")
-    conffiles = package.files.get("conffiles")
-    lines = [] if conffiles is None else conffiles.data.decode("utf-8", "replace").split("\n")
-    hashes = [
-        f" {path} {_md5(package.file(path.removeprefix('/')).content)}\n"
-        for path in lines
-        if path.startswith("/")  # a line may also name a file to remove on upgrades
-    ]
+    hashes = [f" /{path} {_md5(package.file(path).content)}\n" for path in conffiles(package)]
     field = f"Conffiles:\n{''.join(hashes)}" if hashes else ""
     return f"{first}{newline}Status: install ok installed\n{rest}{field}"
 

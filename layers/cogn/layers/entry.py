@@ -105,6 +105,8 @@ class Entry:
     target: str = ""
     """Of a symlink: its text. Of a hard link: the path of a file in the same layer."""
     content: Content = Bytes(b"")
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    """Extended attributes (xattr(7)) by name, such as ``security.capability``."""
 
     @classmethod
     def file(cls, path: str, content: Content, *, executable: bool = False) -> Entry:
@@ -131,7 +133,7 @@ def check_path(path: str) -> str | None:
     """
     if not path or path.startswith("/"):
         return "is not a relative path"
-    if "\0" in path or "\\" in path or "\n" in path:
+    if "\0" in path or "\n" in path:
         return "has a character that no path in an image may have"
     for part in path.split("/"):
         if part in {"", ".", ".."}:

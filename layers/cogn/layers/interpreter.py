@@ -28,14 +28,24 @@ from cogn.lockfiles import Deb
 from cogn.store.errors import UvError
 from cogn.store.pythons import find_python
 
-__all__ = ["WITHOUT", "Interpreter", "can_run", "interpreter_from_uv", "unpacked_interpreter"]
+__all__ = [
+    "WITHOUT",
+    "Interpreter",
+    "can_run",
+    "interpreter_from_uv",
+    "options",
+    "unpacked_interpreter",
+]
 
 WITHOUT = "set `bytecode = false` in cogn.toml and run `cogn lock` to make the image without"
 """What errors about bytecode suggest."""
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-# No user's settings, no site-packages, nothing from the current directory, no warnings.
-_OPTIONS = ("-S", "-s", "-P", "-B", "-W", "ignore")
+# No user's settings, no site-packages, no warnings.
+_OPTIONS = ("-S", "-s", "-B", "-W", "ignore")
+# Nothing from the directory of the program that is started, either. Before 3.11 no option says so.
+_SAFE_PATH = "-P"
+_START = "import sys; del sys.path[0]; exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'))"
 _ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
@@ -51,6 +61,12 @@ class Interpreter:
 def can_run(architecture: str) -> bool:
     """Tell whether this machine runs Linux programs of an architecture, in Debian's terms."""
     return sys.platform == "linux" and _MACHINES.get(platform.machine()) == architecture
+
+
+def options(version: str) -> tuple[str, ...]:
+    """Return the arguments that come between an interpreter of that version and a program."""
+    minor = int(version.split(".")[1])
+    return (*_OPTIONS, *((_SAFE_PATH,) if minor >= 11 else ("-c", _START)))
 
 
 def interpreter_from_uv(version: str) -> Interpreter:
@@ -69,7 +85,9 @@ def interpreter_from_uv(version: str) -> Interpreter:
     # Windows starts no program without its own variables.
     system = {key: value for key, value in os.environ.items() if key.upper() == "SYSTEMROOT"}
     return Interpreter(
-        version=version, command=(str(program), *_OPTIONS), environment=_ENVIRONMENT | system
+        version=version,
+        command=(str(program), *options(version)),
+        environment=_ENVIRONMENT | system,
     )
 
 
@@ -94,7 +112,7 @@ def unpacked_interpreter(
     libraries = ("--inhibit-cache", "--library-path", str(loaders[0].parent))
     return Interpreter(
         version=version,
-        command=(str(loaders[0]), *libraries, str(program), *_OPTIONS),
+        command=(str(loaders[0]), *libraries, str(program), *options(version)),
         environment=_ENVIRONMENT | {"PYTHONHOME": str(root / "usr")},
     )
 

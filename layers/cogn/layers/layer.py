@@ -81,7 +81,7 @@ def arrange(entries: Iterable[Entry], facts: Facts) -> list[Entry]:
     for given in entries:
         if fault := check_path(given.path):
             raise LayerError(f"`{given.path}` {fault}")
-        entry = replace(given, path=facts.resolve(given.path))
+        entry = replace(given, path=_place(given, facts))
         if entry.kind is Kind.HARDLINK:
             entry = replace(entry, target=facts.resolve(entry.target))
         other = placed.get(entry.path)
@@ -93,6 +93,16 @@ def arrange(entries: Iterable[Entry], facts: Facts) -> list[Entry]:
         _add_parents(path, placed, facts)
     _lead_hardlinks(placed)
     return [placed[path] for path in sorted(placed, key=_order)]
+
+
+def _place(entry: Entry, facts: Facts) -> str:
+    """Return the real path of an entry, which may be that of a link only if it is one itself."""
+    if entry.kind is Kind.DIRECTORY:
+        return facts.resolve_directory(entry.path)
+    path = facts.resolve(entry.path)
+    if entry.kind is not Kind.SYMLINK and facts.resolve_directory(path) != path:
+        raise LayerError(f"`{path}` is a link to a directory in the base, and a file here")
+    return path
 
 
 def _same(one: Entry, other: Entry) -> bool:

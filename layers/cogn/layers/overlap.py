@@ -1,24 +1,26 @@
-"""Two wheels that write one path: the same file is no harm, different ones break one of them.
+"""Two wheels, or packages, that write one path: different files there break one of them.
 
-A large wheel has a layer of its own and is built on its own, perhaps in another year: so what each
-wheel writes is noted in the cache when its layer is built, and compared for all of an environment.
+A large one has a layer of its own and is built on its own, perhaps in another year: so what each
+writes is noted in the cache when its layer is built, and compared for all of an environment.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from cogn.layers.content import read
 from cogn.layers.entry import DeflateStream, Entry, Kind, Slice
-from cogn.layers.errors import WheelError
-from cogn.lockfiles import Wheel
+from cogn.layers.errors import DebError, WheelError
+from cogn.layers.facts import Facts
+from cogn.layers.listing import Item, Listing
+from cogn.lockfiles import Deb, Wheel
 from cogn.report import ProblemsError
 from cogn.store import Cache
 
-__all__ = ["check_overlaps", "note_files"]
+__all__ = ["check_overlaps", "check_packages", "note_files"]
 
 _KIND = "wheel-files"
 
@@ -57,6 +59,52 @@ def check_overlaps(wheels: Sequence[Wheel], cache: Cache) -> None:
                     )
                 )
     ProblemsError.raise_if_any(problems)
+
+
+def check_packages(
+    lower: Sequence[Deb], system: Sequence[Deb], listings: Mapping[str, Listing], facts: Facts
+) -> None:
+    """Raise `DebError`, or `ProblemsError`, for packages that have different files in one place.
+
+    `listings` are those of all of them by SHA-256. What `system` packages replace is decided where
+    they are unpacked together; what a lower one has stays what it is, as no layer removes files.
+    """
+    together = {deb.name for deb in system}
+    owners: dict[str, tuple[Deb, Item]] = {}
+    problems = []
+    for deb in (*lower, *system):
+        for path, item in listings[deb.sha256].placed(facts):
+            other, known = owners.setdefault(path, (deb, item))
+            if other is deb or _agree(known, item):
+                continue
+            is_replaced = deb.name in other.replaces or other.name in deb.replaces
+            if is_replaced and {deb.name, other.name} <= together:
+                continue
+            problems.append(_conflict(deb, other, f"have different files at `{path}`"))
+    parents: set[str] = set()
+    for path, (deb, _) in owners.items():
+        while (path := path.rpartition("/")[0]) and path not in parents:
+            parents.add(path)
+            if path in owners and owners[path][1].kind != "directory":
+                what = f"differ about `{path}`, which only one of them takes for a directory"
+                problems.append(_conflict(deb, owners[path][0], what))
+    ProblemsError.raise_if_any(problems)
+
+
+def _agree(one: Item, other: Item) -> bool:
+    """Tell whether two packages can have these at the same path."""
+    if one.kind == other.kind == "directory":
+        return True
+    if one.kind == other.kind == "symlink":
+        return one.text == other.text
+    return one == other
+
+
+def _conflict(one: Deb, other: Deb, what: str) -> DebError:
+    return DebError(
+        f"the packages `{one.name} {one.version}` and `{other.name} {other.version}` {what}",
+        hint="leave out one of the two in `system_packages`",
+    )
 
 
 def _crc(entry: Entry) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from packaging.utils import parse_wheel_filename
@@ -13,9 +14,10 @@ from cogn.layers.recipe import (
     Recipe,
     WheelsRecipe,
 )
+from cogn.layers.source import SOURCE
 from cogn.lockfiles import Deb, Environment, ImageBase, Lock, Platform, Wheel
 
-__all__ = ["MOST_LAYERS", "SERVER", "SITE", "interpreter_packages", "plan"]
+__all__ = ["MOST_LAYERS", "SERVER", "SITE", "interpreter_packages", "plan", "system_groups"]
 
 MOST_LAYERS = 100
 """How many layers an image has at most: container runtimes stack up to 125 or 128."""
@@ -31,8 +33,10 @@ _STANDARD_LIBRARY = "usr/lib/python{minor}"
 _PATH_FILE = "usr/local/lib/python{minor}/dist-packages/cogn.pth"
 _LARGE = 8_000_000
 _MOST_LARGE = 70
-_OTHERS = 29  # all other layers but those of an image as the base; leaves room for weights
+_OTHERS = 29  # all other layers but those of an image and of system packages; room for weights
 _MOST_LARGE_BYTECODE = 10
+_LARGE_SYSTEM = 2_000_000
+_MOST_LARGE_SYSTEM = 15
 
 
 def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
@@ -45,26 +49,19 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
     architecture = platform.partition("/")[2]
     minor = python.version.rpartition(".")[0]
     image = base if isinstance(base, ImageBase) else None
-    most = min(_MOST_LARGE, MOST_LAYERS - _OTHERS - len(image.layers)) if image else _MOST_LARGE
-    large, small = _by_size(environment.wheels, most)
+    system = _system(environment, architecture)
+    others = _OTHERS + len(system) + (len(image.layers) if image else 0)
+    large, small = _by_size(environment.wheels, min(_MOST_LARGE, MOST_LAYERS - others))
     bytecode = partial(_bytecode, lock, platform)
+    packages = partial(PackagesRecipe, architecture=architecture, base=base)
     recipes: list[Recipe] = []
     if base.debs:
-        recipes.append(
-            PackagesRecipe(
-                name="packages" if image else "base",
-                architecture=architecture,
-                is_base=image is None,
-                debs=base.debs,
-            )
-        )
+        name = "packages" if image else "base"
+        recipes.append(packages(name=name, is_base=image is None, debs=base.debs))
+    if python.debs:  # an image may have it already
+        name = f"python {python.version}"
+        recipes.append(packages(name=name, is_base=False, debs=python.debs))
     recipes += [
-        PackagesRecipe(
-            name=f"python {python.version}",
-            architecture=architecture,
-            is_base=False,
-            debs=python.debs,
-        ),
         WheelsRecipe(
             name="server",
             architecture=architecture,
@@ -74,8 +71,8 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
             links=((f"{SITE}/cog", "../server/cog"),),
         ),
     ]
+    library = _STANDARD_LIBRARY.format(minor=minor)
     if lock.bytecode:
-        library = _STANDARD_LIBRARY.format(minor=minor)
         recipes += [
             bytecode(f"python {python.version}", library, ()),
             bytecode("server", SERVER, environment.server),
@@ -98,14 +95,18 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
         recipes += [bytecode(f"{w.name} {w.version}", SITE, (w,)) for w in apart]
         if rest := tuple(wheel for wheel in (*large, *small) if wheel not in apart):
             recipes.append(bytecode("wheels", SITE, rest))
+    recipes += system
     recipes.append(
         FixupRecipe(
             name="system files",
             architecture=architecture,
-            debs=environment.debs,
+            base=base,
+            debs=base.debs + python.debs,
+            system=environment.system,
+            unrun=environment.unrun,
             path_file=_PATH_FILE.format(minor=minor),
             site=SITE,
-            base=image,
+            plain=(SITE, SERVER, library, SOURCE),
         )
     )
     return tuple(recipes)
@@ -117,6 +118,62 @@ def interpreter_packages(environment: Environment) -> tuple[Deb, ...]:
     own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
     names = (*own, "libc6", "libexpat1", "zlib1g")
     return tuple(deb for deb in environment.fetched_debs if deb.name in names)
+
+
+def _system(environment: Environment, architecture: str) -> list[PackagesRecipe]:
+    """Return the layers of the system packages: large groups have one each, largest first."""
+    groups = sorted(
+        system_groups(environment.system), key=lambda group: (-_size(group), group[0].name)
+    )
+    large = [group for group in groups[:_MOST_LARGE_SYSTEM] if _size(group) >= _LARGE_SYSTEM]
+    small = [deb for group in groups[len(large) :] for deb in group]
+    named = [(_name(group), group) for group in large]
+    if small:
+        named.append(("system packages", tuple(sorted(small, key=lambda deb: deb.name))))
+    return [
+        PackagesRecipe(
+            name=name,
+            architecture=architecture,
+            is_base=False,
+            base=environment.base,
+            debs=group,
+        )
+        for name, group in named
+    ]
+
+
+def system_groups(debs: Iterable[Deb]) -> list[tuple[Deb, ...]]:
+    """Return packages in groups that share a layer: those of one source, and those that replace.
+
+    Which of two files stays is decided when their packages are unpacked together.
+    """
+    groups: dict[str, list[Deb]] = {}
+    of_name: dict[str, str] = {}
+    for deb in sorted(debs, key=lambda deb: deb.name):
+        of_name[deb.name] = source = deb.source or deb.name
+        groups.setdefault(source, []).append(deb)
+    for deb in [deb for group in groups.values() for deb in group]:
+        for other in deb.replaces:
+            one, two = of_name[deb.name], of_name.get(other, of_name[deb.name])
+            if one != two:
+                moved = groups.pop(two)
+                groups[one] += moved
+                of_name |= {each.name: one for each in moved}
+    return [tuple(sorted(group, key=lambda deb: deb.name)) for group in groups.values()]
+
+
+def _size(debs: Iterable[Deb]) -> int:
+    return sum(deb.size for deb in debs)
+
+
+def _name(debs: Iterable[Deb]) -> str:
+    """Return what people call a group: its source package with the most bytes, and its version."""
+    sources: dict[str, list[Deb]] = {}
+    for deb in debs:
+        sources.setdefault(deb.source or deb.name, []).append(deb)
+    source, group = min(sources.items(), key=lambda item: (-_size(item[1]), item[0]))
+    largest = min(group, key=lambda deb: (deb.name != source, -deb.size, deb.name))
+    return f"{source} {largest.version}"
 
 
 def _bytecode(
@@ -152,6 +209,6 @@ def _has_modules(wheel: Wheel) -> bool:
 def _by_size(wheels: tuple[Wheel, ...], most: int) -> tuple[tuple[Wheel, ...], tuple[Wheel, ...]]:
     """Return the wheels that get a layer each, `most` of them, largest first; the rest by name."""
     ranked = sorted(wheels, key=lambda wheel: (-wheel.size, wheel.name))
-    large = tuple(wheel for wheel in ranked[:most] if wheel.size >= _LARGE)
+    large = tuple(wheel for wheel in ranked[: max(most, 0)] if wheel.size >= _LARGE)
     small = sorted(ranked[len(large) :], key=lambda wheel: wheel.name)
     return large, tuple(small)

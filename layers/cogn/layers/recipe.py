@@ -14,9 +14,10 @@ import msgspec
 
 from cogn.layers.entry import Bytes, Entry, Kind, WholeFile
 from cogn.layers.layer import FORMAT, Compression
-from cogn.lockfiles import Deb, ImageBase, Wheel
+from cogn.lockfiles import Base, Deb, ImageBase, Wheel
 
 __all__ = [
+    "FIXUP_RULES",
     "BytecodeRecipe",
     "FilesRecipe",
     "FixupRecipe",
@@ -26,6 +27,9 @@ __all__ = [
     "digest_of",
 ]
 
+FIXUP_RULES = 1
+"""The version of the rules by which a system is completed: another one may give other files."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagesRecipe:
@@ -34,6 +38,8 @@ class PackagesRecipe:
     name: str
     architecture: str
     is_base: bool
+    base: Base
+    """What lies below, or what they are."""
     debs: tuple[Deb, ...]
 
     @property
@@ -42,8 +48,14 @@ class PackagesRecipe:
         return {
             "kind": "packages",
             "architecture": self.architecture,
-            "debs": [deb.sha256 for deb in self.debs],
+            "base": _identity_of(self.base),
+            "debs": [[deb.sha256, *self._replaced(deb)] for deb in self.debs],
         }
+
+    def _replaced(self, deb: Deb) -> list[str]:
+        """Return the packages of this layer whose files another one of it may take over."""
+        names = {each.name for each in self.debs}
+        return [name for name in deb.replaces if name in names]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,23 +113,34 @@ class FixupRecipe:
 
     name: str
     architecture: str
+    base: Base
+    """What lies below."""
     debs: tuple[Deb, ...]
+    """The packages of the base and of Python."""
+    system: tuple[Deb, ...]
+    """Those above them."""
+    unrun: tuple[str, ...]
+    """The names of packages whose scripts may have effects that are left out."""
     path_file: str
     """The ``.pth`` file that makes the interpreter see `site` (the documentation of `site`)."""
     site: str
-    base: ImageBase | None = None
-    """The image that lies below, if the base is one."""
+    plain: tuple[str, ...] = ()
+    """The directories that layers without regard to the base write into: they have to be plain."""
 
     @property
     def inputs(self) -> dict[str, Any]:
         """Return all that decides the layer's bytes."""
         return {
             "kind": "fixup",
+            "rules": FIXUP_RULES,
             "architecture": self.architecture,
+            "base": _identity_of(self.base),
             "debs": [deb.sha256 for deb in self.debs],
+            "system": [deb.sha256 for deb in self.system],
+            "unrun": self.unrun,
             "path_file": self.path_file,
             "site": self.site,
-        } | ({"base": [layer.diff_id for layer in self.base.layers]} if self.base else {})
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +158,11 @@ class FilesRecipe:
 
 
 Recipe = PackagesRecipe | WheelsRecipe | BytecodeRecipe | FixupRecipe | FilesRecipe
+
+
+def _identity_of(base: Base) -> str:
+    """Return what names all of a base that decides what is put on it."""
+    return base.rootfs if isinstance(base, ImageBase) else base.release
 
 
 def _identity(entry: Entry) -> tuple[str, str, int, str, bool]:

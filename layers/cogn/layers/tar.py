@@ -18,6 +18,8 @@ _LONGEST_NAME = 100
 _LARGEST_ID = 0o7777777
 _LARGEST_SIZE = 0o77777777777
 _PAX = b"x"
+_XATTR = "SCHILY.xattr."
+"""What begins the record of an extended attribute, whose value may be any bytes (star(5))."""
 
 
 def header(entry: Entry) -> bytes:
@@ -34,6 +36,8 @@ def header(entry: Entry) -> bytes:
         records["linkpath"] = target
     if size > _LARGEST_SIZE:
         records["size"] = b"%d" % size
+    for attribute, value in entry.xattrs:
+        records[f"{_XATTR}{attribute}"] = value
     blocks = b""
     if records:
         body = b"".join(_record(key, value) for key, value in sorted(records.items()))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cogn.layers import dpkg
+from cogn.layers.below import ImageBelow
 from cogn.layers.content import read_all
 from cogn.layers.deb import DebFile, open_deb
 from cogn.layers.entry import Entry, Kind
@@ -16,28 +16,7 @@ from cogn.layers.errors import DebError
 from cogn.layers.facts import Facts
 from cogn.lockfiles import Deb
 
-__all__ = ["EXCLUDED", "INCLUDED", "is_excluded", "open_debs", "unpacked_debs"]
-
-EXCLUDED = (
-    "usr/share/doc/*/*",
-    "usr/share/groff/*",
-    "usr/share/info/*",
-    "usr/share/linda/*",
-    "usr/share/lintian/*",
-    "usr/share/locale/*",
-    "usr/share/man/*",
-)
-"""What images leave out of packages, as Debian's slim images do (``path-exclude`` of dpkg(1))."""
-
-INCLUDED = ("usr/share/doc/*/copyright",)
-"""What stays all the same."""
-
-
-def is_excluded(path: str) -> bool:
-    """Tell whether images leave out the packaged file or directory `path`."""
-    return any(fnmatchcase(path, pattern) for pattern in EXCLUDED) and not any(
-        fnmatchcase(path, pattern) for pattern in INCLUDED
-    )
+__all__ = ["open_debs", "unpacked", "unpacked_debs"]
 
 
 @contextmanager
@@ -61,55 +40,103 @@ def open_debs(debs: Sequence[tuple[Deb, Path]], scratch: Path) -> Iterator[list[
 def unpacked_debs(
     debs: Sequence[tuple[Deb, Path]], facts: Facts, scratch: Path
 ) -> Iterator[list[Entry]]:
-    """Give the entries of the layer that holds `debs`, with what dpkg notes about each of them.
+    """Give the entries of a layer as `unpacked` does.
 
-    Paths follow the base's directory links. The content of files lies below `scratch` until the
-    block ends. Raises `DebError` for a package that is malformed or hostile, and for two packages
-    that have different files in one place.
+    The content of files lies below `scratch` until the block ends.
     """
     with open_debs(debs, scratch) as packages:
-        tree = _Tree(facts)
-        for package in packages:
-            tree.unpack(package)
-        yield tree.entries()
+        yield unpacked([deb for deb, _ in debs], packages, facts)
+
+
+def unpacked(
+    debs: Iterable[Deb],
+    packages: Sequence[DebFile],
+    facts: Facts,
+    below: ImageBelow | None = None,
+) -> list[Entry]:
+    """Return the entries of the layer that holds `packages`, with what dpkg notes about each.
+
+    `debs` are what the lock says about them, `below` is the image that they are put on, if there is
+    one. Paths follow the base's directory links. Raises `DebError` for a package that is malformed
+    or hostile, and for two packages that have different files in one place without one replacing
+    the other; `LayerError` for what the image has no room for.
+    """
+    tree = _Tree(facts, below, {deb.name: frozenset(deb.replaces) for deb in debs})
+    for package in packages:
+        tree.unpack(package)
+    return tree.entries()
+
+
+_Placed = dict[str, tuple[Entry, DebFile]]
 
 
 class _Tree:
     """What some packages become together."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(
+        self, facts: Facts, below: ImageBelow | None, replaces: Mapping[str, frozenset[str]]
+    ) -> None:
         self._facts = facts
-        self._placed: dict[str, tuple[Entry, DebFile]] = {}
+        self._below = below
+        self._replaces = replaces
+        self._packages: list[DebFile] = []
+        self._placed: _Placed = {}
+        self._lost: dict[str, set[str]] = {}
 
     def unpack(self, package: DebFile) -> None:
+        self._packages.append(package)
+        leaves_out = self._facts.filters.leaves_out
         packaged = {entry.path: entry for entry in package.entries}
         for entry in package.entries:
-            if is_excluded(entry.path):
+            if leaves_out(entry.path, entry.kind):
                 continue
-            if entry.kind is Kind.HARDLINK and is_excluded(entry.target):
-                file = packaged[entry.target]
-                entry = replace(entry, kind=Kind.FILE, target="", content=file.content)
-            self._place(entry, package)
-        for entry in dpkg.info(package):
+            if entry.kind is Kind.HARDLINK and (
+                leaves_out(entry.target, Kind.FILE) or entry.target in self._lost_by(package)
+            ):
+                entry = _as_file(entry, packaged[entry.target])
             self._place(entry, package)
 
     def entries(self) -> list[Entry]:
-        for path, (_, package) in self._placed.items():
+        for package in self._packages:
+            for entry in dpkg.info(package, self._facts.filters, self._lost_by(package)):
+                self._place(entry, package)
+        placed = self._placed
+        self._check_parents(placed)
+        if self._below is not None:
+            conffiles = {package.name: self._conffiles(package) for package in self._packages}
+            return [
+                entry
+                for entry, package in placed.values()
+                if self._below.takes(entry, package.fields["Package"], conffiles[package.name])
+            ]
+        return [entry for entry, _ in placed.values()]
+
+    def _check_parents(self, placed: _Placed) -> None:
+        checked: set[str] = set()
+        for path, (_, package) in placed.items():
             above = path
-            while above := above.rpartition("/")[0]:
-                parent, other = self._placed.get(above, (None, package))
+            while (above := above.rpartition("/")[0]) and above not in checked:
+                checked.add(above)
+                parent, other = placed.get(above, (None, package))
                 if parent is not None and parent.kind is not Kind.DIRECTORY:
                     msg = (
                         f"`{package.name}` has `{path}`, but `{above}` of `{other.name}` "
                         "is no directory"
                     )
                     raise DebError(msg)
-        return [entry for entry, _ in self._placed.values()]
+                if self._below is not None:
+                    self._below.require_directory(above)
+
+    def _conffiles(self, package: DebFile) -> set[str]:
+        return {self._facts.resolve(path) for path in dpkg.conffiles(package)}
 
     def _place(self, entry: Entry, package: DebFile) -> None:
         facts = self._facts
+        packaged = entry.path
         if entry.kind is Kind.DIRECTORY:
             entry = replace(entry, path=facts.resolve_directory(entry.path))
+            if known := facts.directories.get(entry.path):  # what is there stays as it is
+                entry = replace(entry, mode=known.mode, uid=known.uid, gid=known.gid)
         else:
             entry = replace(entry, path=facts.resolve(entry.path))
             if facts.resolve_directory(entry.path) != entry.path and entry.kind is not Kind.SYMLINK:
@@ -117,9 +144,38 @@ class _Tree:
         if entry.kind is Kind.HARDLINK:
             entry = replace(entry, target=facts.resolve(entry.target))
         placed, other = self._placed.setdefault(entry.path, (entry, package))
-        if placed is not entry and not _agree(entry, placed):
+        if placed is entry or _agree(entry, placed):
+            return
+        directory = Kind.DIRECTORY in {entry.kind, placed.kind}
+        if not directory and self._may_replace(package, other):
+            self._take_over(placed, other)
+            self._placed[entry.path] = entry, package
+        elif not directory and self._may_replace(other, package):
+            self._lost_by(package).add(packaged)
+        else:
             msg = f"`{package.name}` and `{other.name}` have different files at `{entry.path}`"
             raise DebError(msg)
+
+    def _may_replace(self, package: DebFile, other: DebFile) -> bool:
+        return other.fields["Package"] in self._replaces[package.fields["Package"]]
+
+    def _take_over(self, placed: Entry, owner: DebFile) -> None:
+        """Note that a package loses a file, which its hard links to it keep."""
+        lost = self._lost_by(owner)
+        lost |= {
+            entry.path for entry in owner.entries if self._facts.resolve(entry.path) == placed.path
+        }
+        for path, (entry, package) in self._placed.items():
+            if entry.kind is Kind.HARDLINK and package is owner and entry.target == placed.path:
+                self._placed[path] = _as_file(entry, placed), package
+
+    def _lost_by(self, package: DebFile) -> set[str]:
+        """Return the packaged paths that other packages took over."""
+        return self._lost.setdefault(package.name, set())
+
+
+def _as_file(link: Entry, file: Entry) -> Entry:
+    return replace(link, kind=Kind.FILE, target="", content=file.content)
 
 
 def _agree(one: Entry, other: Entry) -> bool:

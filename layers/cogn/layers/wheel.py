@@ -90,7 +90,9 @@ class WheelFile:
             path = info.filename
             if info.is_dir():
                 path = path.removesuffix("/")
-            if fault := check_path(path):
+            # Backslashes are what some tools on Windows write where a slash belongs.
+            fault = "has a backslash" if "\\" in path else check_path(path)
+            if fault:
                 self._refuse(fault, info.filename)
             if info.is_dir():
                 continue

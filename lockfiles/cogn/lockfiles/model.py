@@ -17,6 +17,7 @@ __all__ = [
     "FORMAT",
     "LOCK_NAME",
     "Archive",
+    "Asked",
     "Base",
     "BaseLayer",
     "Cuda",
@@ -177,11 +178,22 @@ class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size: Size
 
 
+class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the packages of the system answer."""
+
+    packages: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """``system_packages`` of cog.yaml, sorted."""
+    recommends: bool
+    """Whether what they recommend comes along."""
+
+
 class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the image for one platform is made of, apart from the source tree."""
 
     base: Base
     python: Python
+    asked: Asked | None = None
+    """None when no system packages are asked for."""
     system: tuple[Deb, ...] = ()
     """What ``system_packages`` asks for, and what that needs beyond the rest."""
     unrun: tuple[str, ...] = ()

@@ -8,22 +8,31 @@ from dataclasses import dataclass, replace
 from cogn.lockfiles import Archive, BaseLayer, Deb, ImageBase, Platform
 from cogn.report import Reporter, Where
 from cogn.resolver.errors import ResolveError
+from cogn.resolver.releases import Release
 from cogn.resolver.root import SETTINGS_NAME
 from cogn.store import Cache
 from cogn.store.debian import Package, parse_installed
-from cogn.store.images import ImageSource, RegistryImage, Rootfs, RootfsReader, find_image
+from cogn.store.images import (
+    ImageSource,
+    Metadata,
+    RegistryImage,
+    Rootfs,
+    RootfsReader,
+    find_image,
+)
 from cogn.store.registry import Reference, Registries
 
-__all__ = ["RELEASE", "BaseImage", "FoundImage"]
-
-RELEASE = "trixie"
-"""The code name of the Debian release that bases are made of."""
+__all__ = ["BaseImage", "FoundImage"]
 
 _MOST_LAYERS = 50
 """The model's layers need the rest of what an image may have."""
 
-_OWN_PYTHON = ("usr/bin/python3.13", "usr/local/bin/python", "usr/local/bin/python3")
-"""Where images have a Python, ours included."""
+_OTHER_PYTHONS = ("usr/local/bin/python", "usr/local/bin/python3")
+"""Where images have a Python that is not their distribution's, and the model has its links."""
+
+_SHELLS = ("bin/sh", "usr/bin/sh")
+_PLAIN = ("opt", "opt/cogn", "src")
+"""Directories that layers write into, whatever the base: there has to be nothing special there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +41,63 @@ class FoundImage:
 
     reference: str
     image: RegistryImage
-    rootfs: str
+    rootfs_digest: str
+    rootfs: Rootfs
     packages: Sequence[Package]
+    release: Release
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether scripts can be run in it."""
+        return any(map(self.rootfs.has, _SHELLS))
+
+    def check_python(self, minor: str) -> None:
+        """Raise `ResolveError` when the distribution's Python `minor` cannot be the model's."""
+        self._check_plain(f"usr/local/lib/python{minor}")
+        own = f"usr/bin/python{minor}"
+        packages = {package.name for package in self.packages}
+        if self.rootfs.has(own) and f"python{minor}-minimal" not in packages:
+            raise _image_error(self.reference, f"it has a Python, `/{own}`, that is of no package")
+
+    def check(self) -> None:
+        """Raise `ResolveError` when something is where the model's own files go."""
+        for path in _OTHER_PYTHONS:
+            if self.rootfs.has(path):
+                raise _image_error(
+                    self.reference,
+                    f"it has a Python of its own, `/{path}`, in the place of the one cogn brings",
+                )
+        for path in _PLAIN:
+            self._check_plain(path)
+
+    def _check_plain(self, path: str) -> None:
+        """Refuse anything but a directory as a runtime makes it, or nothing."""
+        metadata = self.rootfs.directories.get(path)
+        if self.rootfs.has(path) and metadata != Metadata():
+            found = (
+                "no directory"
+                if metadata is None
+                else f"of mode {metadata.mode:o}, owned by {metadata.uid}:{metadata.gid}"
+            )
+            raise _image_error(
+                self.reference, f"`/{path}`, where files of the model go, is {found} in it"
+            )
 
     def base(
-        self, archives: tuple[Archive, ...], debs: tuple[Deb, ...], interpreter: tuple[Deb, ...]
+        self,
+        archives: tuple[Archive, ...],
+        debs: tuple[Deb, ...],
+        interpreter: tuple[Deb, ...],
+        remark: str,
     ) -> ImageBase:
         """Return what the lock says: the image, and the packages around it."""
         return ImageBase(
             reference=self.reference,
             index=self.image.index,
             manifest=self.image.manifest,
-            rootfs=self.rootfs,
-            release=RELEASE,
-            reason=f"the base that {SETTINGS_NAME} names",
+            rootfs=self.rootfs_digest,
+            release=self.release.codename,
+            reason=f"the base that {SETTINGS_NAME} names{remark}",
             environment=self.image.environment,
             layers=tuple(
                 BaseLayer(
@@ -103,27 +155,35 @@ class BaseImage:
             )
         reader = RootfsReader(self._cache)
         digest, rootfs = await reader.read(image.manifest, image.layers, source)
-        self._check(rootfs)
-        packages = tuple(parse_installed(rootfs.stanzas, platform.partition("/")[2]))
-        if not packages:
-            raise self._error("it has no list of Debian packages")
-        return FoundImage(self.name, image, digest, packages)
-
-    def _check(self, rootfs: Rootfs) -> None:
-        """Raise `ResolveError` unless the system is one that cogn knows how to complete."""
-        release = rootfs.release
-        name = release.get("PRETTY_NAME") or release.get("ID") or "a system without os-release"
-        if (release.get("ID"), release.get("VERSION_CODENAME")) != ("debian", RELEASE):
-            raise self._error(f"it is {name[:80]}, and cogn knows Debian {RELEASE} alone so far")
-        for path in _OWN_PYTHON:
-            if rootfs.has(path):
-                raise self._error(
-                    f"it has a Python of its own, `/{path}`, in the place of the one cogn brings"
-                )
-
-    def _error(self, what: str) -> ResolveError:
-        return ResolveError(
-            f"`{self.name}` cannot be the base: {what}",
-            where=Where(SETTINGS_NAME, key="base"),
-            hint="name another image, such as `debian:trixie-slim` or one made from it",
+        found = FoundImage(
+            reference=self.name,
+            image=image,
+            rootfs_digest=digest,
+            rootfs=rootfs,
+            packages=tuple(parse_installed(rootfs.stanzas, platform.partition("/")[2])),
+            release=self._release(rootfs),
         )
+        found.check()
+        if not found.packages:
+            raise _image_error(self.name, "it has no list of Debian packages")
+        return found
+
+    def _release(self, rootfs: Rootfs) -> Release:
+        """Return the release that the image is of; raises `ResolveError` for an unknown one."""
+        fields = rootfs.release
+        release = Release(fields.get("ID", ""), fields.get("VERSION_CODENAME", ""))
+        if not release.is_known:
+            name = fields.get("PRETTY_NAME") or fields.get("ID") or "a system without os-release"
+            raise _image_error(
+                self.name, f"it is {name[:80]}, and cogn knows Debian and Ubuntu alone"
+            )
+        return release
+
+
+def _image_error(name: str, what: str) -> ResolveError:
+    """Return the error for an image that cannot be the base."""
+    return ResolveError(
+        f"`{name}` cannot be the base: {what}",
+        where=Where(SETTINGS_NAME, key="base"),
+        hint="name another image, such as `debian:trixie-slim`, `ubuntu:24.04` or one made from it",
+    )

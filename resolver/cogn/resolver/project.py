@@ -14,9 +14,10 @@ from cogn.resolver.brief import Brief
 from cogn.resolver.config import Config, read_config
 from cogn.resolver.requirements import Requirements, list_requirements, read_requirements
 from cogn.resolver.root import CONFIG_NAME, SETTINGS_NAME, find_root
-from cogn.resolver.settings import Settings, read_settings
+from cogn.resolver.settings import DEFAULT_SUITE, Settings, read_settings
 from cogn.resolver.support import unsupported
 from cogn.resolver.textfile import read_toml
+from cogn.resolver.wanted import WantedPackage, parse_wanted
 from cogn.resolver.yamlfile import YamlFile
 from cogn.store.registry import Reference
 
@@ -33,6 +34,8 @@ class Project:
     requirements: Requirements
     file: YamlFile
     """cog.yaml as it was read: it knows where its values stand."""
+    system_packages: tuple[WantedPackage, ...]
+    """What ``build.system_packages`` asks for, sorted."""
     uv_settings: dict[str, Any]
     """The project's own configuration of uv."""
 
@@ -49,7 +52,9 @@ class Project:
         config, file = read_config(root / CONFIG_NAME, reporter)
         settings = read_settings(root / SETTINGS_NAME)
         _note_deprecated(config, file, reporter)
-        problems: list[CognError] = list(unsupported(config, file))
+        problems: list[CognError] = list(unsupported(config, settings, file))
+        system_packages, faults = _system_packages(config, file)
+        problems += faults
         requirements = Requirements()
         try:
             requirements = _requirements(root, config, file, reporter)
@@ -62,6 +67,7 @@ class Project:
             settings=settings,
             requirements=requirements,
             file=file,
+            system_packages=system_packages,
             uv_settings=_uv_settings(root),
         )
 
@@ -96,12 +102,26 @@ class Project:
             "hashes": self.requirements.hashes,
             "uv": self.uv_settings,
         }
-        if self.settings.base is not None:
-            inputs["base"] = str(Reference.parse(self.settings.base))
+        inputs |= self._system_inputs
         canonical = json.dumps(
             inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str
         )
         return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+    @property
+    def _system_inputs(self) -> dict[str, Any]:
+        """What decides the packages of the system, without what is as it is by default."""
+        settings = self.settings
+        inputs: dict[str, Any] = {
+            "base": settings.base and str(Reference.parse(settings.base)),
+            "suite": settings.suite if settings.suite != DEFAULT_SUITE else None,
+            "shell": None if settings.shell else False,
+            "system_packages": list(map(str, self.system_packages)) or None,
+            "recommends": True if settings.recommends and self.system_packages else None,
+            "allow_unrun": settings.allow_unrun or None,
+            "snapshot": settings.archives.snapshot,
+        }
+        return {key: value for key, value in inputs.items() if value is not None}
 
 
 def _note_deprecated(config: Config, file: YamlFile, reporter: Reporter) -> None:
@@ -128,6 +148,14 @@ def _requirements(
         for index in range(len(build.python_packages))
     ]
     return list_requirements(build.python_packages, wheres, reporter)
+
+
+def _system_packages(
+    config: Config, file: YamlFile
+) -> tuple[tuple[WantedPackage, ...], list[CognError]]:
+    entries = config.build.system_packages
+    wheres = [file.where(("build", "system_packages", index)) for index in range(len(entries))]
+    return parse_wanted(entries, wheres)
 
 
 def _uv_settings(directory: Path) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from functools import partial
 
 from cogn.lockfiles import Environment, Lock, Platform, Wheel
 from cogn.report import Reporter
-from cogn.resolver.base import lock_system
+from cogn.resolver.composition import SystemRequest
 from cogn.resolver.cuda import cuda_of
+from cogn.resolver.glibc import check_glibc
 from cogn.resolver.image import BaseImage
 from cogn.resolver.matrix import load_matrix
 from cogn.resolver.platforms import PlatformReporter, naming
 from cogn.resolver.project import Project
+from cogn.resolver.system import lock_system
 from cogn.resolver.wheels import lock_model_wheels, lock_server_wheels, runtime_entry
 from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
@@ -98,10 +100,16 @@ class _Resolution:
     registries: Registries | None
 
     async def environment(self) -> Environment:
-        build = self.project.config.build
+        build, settings = self.project.config.build, self.project.settings
         system = partial(
             lock_system,
-            python_version=build.python_version,
+            SystemRequest(
+                python_version=build.python_version,
+                suite=settings.suite,
+                shell=settings.shell,
+                packages=self.project.system_packages,
+                recommends=settings.recommends,
+            ),
             platform=self.platform,
             previous=self._own,
             upgrade=self.upgrade,
@@ -114,10 +122,14 @@ class _Resolution:
             locked_system = later(tasks, system)
             locked_wheels = later(tasks, self._model_wheels)
             locked_server = later(tasks, self._server_wheels)
-        base, python = locked_system.value
+        locked = locked_system.value
+        check_glibc(locked_wheels.value + locked_server.value, locked.base)
         return Environment(
-            base=base,
-            python=python,
+            base=locked.base,
+            python=locked.python,
+            asked=locked.asked,
+            system=locked.packages,
+            unrun=settings.allow_unrun,
             cuda=cuda_of(
                 locked_wheels.value,
                 gpu=build.gpu,

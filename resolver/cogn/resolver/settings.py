@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from cogn.report import Where
+from cogn.resolver.releases import OWN_BASES
 from cogn.resolver.textfile import read_toml
 from cogn.resolver.validation import config_error, fault
 from cogn.resolver.yamlfile import Key, dotted
 from cogn.store import RegistryError
+from cogn.store.debian import SNAPSHOT_FORMAT
 from cogn.store.registry import Reference
 
-__all__ = ["Archives", "Registry", "Settings", "read_settings"]
+__all__ = ["DEFAULT_SUITE", "Archives", "Registry", "Settings", "read_settings"]
+
+DEFAULT_SUITE = next(iter(OWN_BASES))
+"""The Debian release of the base where cogn.toml does not say."""
 
 _OWN_BASE = "debian"
 """What stands for the base that cogn makes itself; the image of that name has a tag."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 _PLACE = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?(/[a-z0-9._-]+)*")
 
 
@@ -55,9 +69,36 @@ def _base(value: str) -> str | None:
     return value
 
 
+def _suite(value: str) -> str:
+    if value not in OWN_BASES:
+        known = ", ".join(f"`{suite}`" for suite in OWN_BASES)
+        raise fault(
+            f"cogn makes no base of `{value}`",
+            hint=f"write one of {known}, or name an image of that release as `base`",
+        )
+    return value
+
+
+def _moment(value: str) -> str:
+    try:
+        datetime.strptime(value, SNAPSHOT_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise fault(
+            f"`{value}` is not a moment", hint="write it in UTC, such as `20260901T000000Z`"
+        ) from None
+    return value
+
+
+def _packages(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if not _PACKAGE.fullmatch(name):
+            raise fault(f"`{name}` is not the name of a Debian package")
+    return tuple(sorted(set(value)))
+
+
 _KEYS = (
-    *("archives", "base", "bytecode", "registries"),
-    *("debian", "debian-security"),
+    *("allow_unrun", "archives", "base", "bytecode", "recommends", "registries", "shell", "suite"),
+    *("debian", "debian-security", "snapshot", "ubuntu", "ubuntu-ports"),
     *("insecure", "location", "mirrors"),
 )
 _Url = Annotated[str, AfterValidator(_http_url)]
@@ -66,17 +107,21 @@ _Prefix = Annotated[str, AfterValidator(_prefix)]
 
 
 class Archives(BaseModel):
-    """The table ``archives``: mirrors of Debian's archives."""
+    """The table ``archives``: mirrors, and the moment whose state is locked."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     debian: _Url | None = None
     debian_security: Annotated[_Url | None, Field(alias="debian-security")] = None
+    ubuntu: _Url | None = None
+    ubuntu_ports: Annotated[_Url | None, Field(alias="ubuntu-ports")] = None
+    snapshot: Annotated[str, AfterValidator(_moment)] | None = None
+    """The moment as of which archives are read, in UTC; None for now."""
 
     @property
     def mirrors(self) -> dict[str, str]:
         """The mirrors that are set, by the archive's name."""
-        return self.model_dump(by_alias=True, exclude_none=True)
+        return self.model_dump(by_alias=True, exclude_none=True, exclude={"snapshot"})
 
 
 class Registry(BaseModel):
@@ -97,12 +142,31 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
+    allow_unrun: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_packages)] = ()
+    """The packages whose maintainer scripts may have effects that the image lacks; sorted."""
     archives: Archives = Archives()
     base: Annotated[str, AfterValidator(_base)] | None = None
     """The image that the model's starts from, as it is written; None for cogn's own Debian."""
     bytecode: bool = True
     """Whether images have the bytecode of their Python modules, which makes imports fast."""
+    recommends: bool = False
+    """Whether what system packages recommend comes along."""
     registries: dict[_Prefix, Registry] = {}
+    shell: bool = True
+    """Whether cogn's own base has a shell and the usual tools."""
+    suite: Annotated[str, AfterValidator(_suite)] = DEFAULT_SUITE
+    """The Debian release of cogn's own base."""
+
+    @model_validator(mode="after")
+    def _one_base(self) -> Self:
+        if self.base is not None:
+            for key in ("shell", "suite"):
+                if key in self.model_fields_set:
+                    raise fault(
+                        f"`{key}` is about cogn's own base, and `base` names an image instead",
+                        hint=f"remove `{key}` or `base`",
+                    )
+        return self
 
     @property
     def registry_tables(self) -> dict[str, dict[str, Any]]:

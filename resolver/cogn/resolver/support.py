@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from cogn.resolver.config import Config
 from cogn.resolver.errors import UnsupportedError
+from cogn.resolver.releases import OWN_BASES, python_hint
+from cogn.resolver.settings import Settings
 from cogn.resolver.yamlfile import YamlFile
 
-__all__ = ["PYTHONS", "unsupported"]
-
-PYTHONS = ("3.13",)
-"""The versions of Python that an image can have: Debian's."""
+__all__ = ["unsupported"]
 
 _NOT_EXECUTED = "cogn executes nothing to build an image"
 _FROM_WHEELS = "CUDA comes with the wheels that need it, in the version that they were built for"
@@ -46,18 +45,6 @@ _RULES = (
         "remove the key, and start more containers to run more at once",
     ),
     _Rule(
-        ("build", "python_version"),
-        lambda config: config.build.python_minor not in PYTHONS,
-        f"only Python {' or '.join(PYTHONS)} is supported, as an image has Debian's own",
-        f'write `python_version: "{PYTHONS[-1]}"`',
-    ),
-    _Rule(
-        ("build", "system_packages"),
-        lambda config: config.build.system_packages,
-        "system packages are not supported",
-        "prefer Python packages that bring their libraries, such as `opencv-python-headless`",
-    ),
-    _Rule(
         ("build", "run"),
         lambda config: config.build.run,
         f"{_NOT_EXECUTED}, so `run` commands are not supported",
@@ -84,8 +71,16 @@ _RULES = (
 )
 
 
-def unsupported(config: Config, file: YamlFile) -> Iterator[UnsupportedError]:
+def unsupported(config: Config, settings: Settings, file: YamlFile) -> Iterator[UnsupportedError]:
     """Yield an error for each thing in the configuration that cogn does not do."""
     for rule in _RULES:
         if rule.asked(config):
             yield UnsupportedError(rule.reason, where=file.where(rule.key), hint=rule.hint)
+    minor = config.build.python_minor
+    # Which Python an image has that is the base is known when the lock is made.
+    if settings.base is None and (own := OWN_BASES[settings.suite]) != minor:
+        yield UnsupportedError(
+            f"the base, Debian {settings.suite}, has Python {own} alone",
+            where=file.where(("build", "python_version")),
+            hint=python_hint(minor, own, is_image=False),
+        )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import anyio
+import msgspec
 import pytest
 from pysequoia import Tsk
 
@@ -18,9 +20,11 @@ from cogn.report import Reporter
 from cogn.store import ArchiveError, Cache, DownloadError, HashError
 from cogn.store.debian import Mirrors, OpenSuite, Suite, can_fetch, fetch_debs, open_suite
 from cogn.store.http import Fetcher
-from support.debian import FakeArchive, make_deb, serving
+from support.debian import COMPRESSIONS, FakeArchive, make_deb, serving
 
 KEY = Tsk.generate("Test archive <archive@example.org>")
+STRANGER = Tsk.generate("Somebody <somebody@example.org>")
+DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SUITE = Suite("debian", "trixie")
 LOCKED = Archive(
     name="debian",
@@ -43,7 +47,8 @@ class Place:
         self.archive = FakeArchive(root / "debian", KEY)
         self.cache = Cache(root.parent / "cache")
         self.mirrors = Mirrors(
-            {"debian": (f"{url}/empty", f"{url}/debian")}, snapshot_service=f"{url}/snapshots"
+            {"debian": (f"{url}/empty", f"{url}/debian"), "ubuntu": (f"{url}/debian",)},
+            snapshot_service=f"{url}/snapshots",
         )
 
     def run(self, work: Callable[[Fetcher], Awaitable[_T]]) -> _T:
@@ -53,8 +58,10 @@ class Place:
 
         return anyio.run(main)
 
-    def open(self, suite: Suite = SUITE) -> OpenSuite:
-        return self.run(lambda fetcher: open_suite(suite, fetcher=fetcher, mirrors=self.mirrors))
+    def open(self, suite: Suite = SUITE, locked: str | None = None) -> OpenSuite:
+        return self.run(
+            lambda fetcher: open_suite(suite, fetcher=fetcher, mirrors=self.mirrors, locked=locked)
+        )
 
     def names(self, architecture: str = "amd64") -> list[str]:
         async def packages(fetcher: Fetcher) -> list[str]:
@@ -77,7 +84,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     keys = (KEY.extract_certificate(),)
-    monkeypatch.setattr("cogn.store.debian.archive.archive_keys", lambda: keys)
+    monkeypatch.setattr("cogn.store.debian.archive.archive_keys", lambda _distribution: keys)
     root = tmp_path / "served"
     root.mkdir()
     with serving(root) as (url, requests):
@@ -122,14 +129,79 @@ def test_an_index_that_is_not_what_the_release_says_is_refused(place: Place) -> 
 
 def test_an_architecture_that_the_suite_lacks_is_an_error(place: Place) -> None:
     place.archive.publish("trixie", [])
-    with pytest.raises(ArchiveError, match=r"has no index `main/binary-arm64/Packages\.xz`"):
+    with pytest.raises(ArchiveError, match="has no index `main/binary-arm64/Packages`"):
         place.names("arm64")
+
+
+@pytest.mark.parametrize("kind", sorted(COMPRESSIONS))
+def test_an_index_may_be_compressed_in_any_way(place: Place, kind: str) -> None:
+    place.archive.publish("trixie", [place.archive.add("one")], kind=kind)
+    assert place.names() == ["one"]
+
+
+def test_an_index_that_is_larger_than_the_release_says_is_refused(place: Place) -> None:
+    place.archive.publish("trixie", [place.archive.add("one")])
+    index = place.archive.root / "dists/trixie/main/binary-amd64/Packages.xz"
+    index.write_bytes(bytes(1 << 20))
+    with pytest.raises(DownloadError, match=r"more than the \d+ bytes expected"):
+        place.names()
 
 
 def test_the_signed_release_of_another_suite_does_not_pass(place: Place) -> None:
     place.archive.publish("bookworm", [])
     shutil.copytree(place.archive.root / "dists/bookworm", place.archive.root / "dists/trixie")
     with pytest.raises(ArchiveError, match="answers with the suite `bookworm`"):
+        place.open()
+
+
+def test_a_pocket_of_ubuntu_does_not_pass_for_another_of_the_same_release(place: Place) -> None:
+    place.archive.publish("noble", [], fields={"Suite": "noble-updates"})
+    with pytest.raises(ArchiveError, match="answers with the suite `noble-updates`"):
+        place.open(Suite("ubuntu", "noble"))
+
+
+def test_each_distribution_signs_its_own_archives_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"debian": (KEY.extract_certificate(),), "ubuntu": (STRANGER.extract_certificate(),)}
+    monkeypatch.setattr("cogn.store.debian.archive.archive_keys", keys.__getitem__)
+    place.archive.publish("trixie", [])
+    place.archive.publish("noble", [])
+    assert place.open().release.suite == "trixie"
+    with pytest.raises(ArchiveError, match="`noble` is not signed by a key of Ubuntu"):
+        place.open(Suite("ubuntu", "noble"))
+
+
+def test_a_release_older_than_the_locked_one_is_refused(place: Place) -> None:
+    place.archive.publish("trixie", [], date=DATE)
+    assert place.open(locked="20260102T030405Z").release.date == DATE
+    with pytest.raises(ArchiveError) as error:
+        place.open(locked="20260102T030406Z")
+    assert error.value.message.endswith(
+        "is of 20260102T030405Z, and the lock has that of 20260102T030406Z"
+    )
+    assert "archives.snapshot" in str(error.value.hint)
+
+
+def test_a_mirror_that_is_behind_is_passed_over_for_one_that_is_not(place: Place) -> None:
+    behind = FakeArchive(place.root / "empty", KEY)
+    behind.publish("trixie", [], date=DATE - timedelta(days=1))
+    place.archive.publish("trixie", [], date=DATE)
+    assert place.open(locked="20260102T030405Z").release.date == DATE
+    assert place.open().release.date == DATE - timedelta(days=1)
+
+
+def test_a_pinned_moment_comes_from_the_snapshot_service_alone(place: Place) -> None:
+    place.archive.publish("trixie", [])
+    place.mirrors = replace(place.mirrors, pinned="20260901T000000Z")
+    kept = FakeArchive(place.root / "snapshots/debian/20260901T000000Z", KEY)
+    with pytest.raises(DownloadError, match="cannot reach"):
+        place.open()
+    # An expired release, older than the lock's, is what was asked for; a newer one is not.
+    kept.publish("trixie", [], date=DATE, valid_for=timedelta(days=7))
+    assert place.open(locked="20260401T000000Z").release.date == DATE
+    kept.publish("trixie", [], date=datetime(2026, 9, 1, 0, 0, 1, tzinfo=UTC))
+    with pytest.raises(ArchiveError, match=r"of 20260901T000001Z for 20260901T000000Z$"):
         place.open()
 
 
@@ -169,6 +241,19 @@ def test_what_the_mirrors_dropped_comes_from_the_snapshot_service(place: Place) 
     assert [request for request in place.requests if "snapshots" in request] == [
         f"GET /{SNAPSHOT}/{dropped.path}"
     ]
+
+
+def test_the_snapshot_is_that_of_the_suite_that_changed_last(place: Place) -> None:
+    deb = place.deb("dropped", f"{SNAPSHOT}/pool")
+    released = msgspec.structs.replace(LOCKED, snapshot="20240425T151033Z")
+    for archives in ([LOCKED, released], [released, LOCKED]):
+        place.cache.discard(deb.sha256)
+        place.run(
+            lambda fetcher, archives=archives: fetch_debs(  # type: ignore[misc]
+                [deb], archives, fetcher=fetcher, mirrors=place.mirrors
+            )
+        )
+        assert place.requests[-1] == f"GET /{SNAPSHOT}/{deb.path}"
 
 
 def test_packages_that_no_place_has_are_named_with_the_ways_on(place: Place) -> None:

@@ -44,6 +44,8 @@ def test_an_archive_is_known_by_the_end_of_its_root_and_the_suite_does_not_matte
         "deb-src http://source.example/debian bookworm main\n"
         "deb http://one.example/debian bookworm-updates main\n"
         "deb http://other.example/ubuntu noble main\n"
+        "deb http://ports.example/ubuntu-ports noble main universe\n"
+        "deb http://somebody.example/linux/debian bookworm stable\n"
         "deb mirror+file:/etc/apt/mirrors/debian bookworm main\n"
         "deb\n"
     )
@@ -53,14 +55,23 @@ def test_an_archive_is_known_by_the_end_of_its_root_and_the_suite_does_not_matte
         "URIs: https://two.example/debian cdrom:[x]/debian\n"
         " https://two.example/debian-security\n"
         "Suites: trixie\n"
+        "Components: main contrib\n"
         "\n"
         "Types: deb\n"
         "Enabled: no\n"
         "URIs: https://off.example/debian\n"
+        "Components: main\n"
+        "\n"
+        "Types: deb\n"
+        "URIs: https://somebody.example/linux/debian\n"
+        "Suites: trixie\n"
+        "Components: stable\n"
     )
     mirrors = find(tmp_path)
     assert mirrors.of("debian") == ("http://one.example/debian", "https://two.example/debian")
     assert mirrors.of("debian-security") == ("https://two.example/debian-security",)
+    assert mirrors.of("ubuntu") == ("http://other.example/ubuntu",)
+    assert mirrors.of("ubuntu-ports") == ("http://ports.example/ubuntu-ports",)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +84,38 @@ def test_a_configured_mirror_has_to_be_http(tmp_path: Path, url: str) -> None:
     assert error.value.hint == "see the variable COGN_DEBIAN_MIRROR"
 
 
-def test_a_snapshot_is_asked_for_a_day_after_the_locked_date() -> None:
-    mirrors = Mirrors({}, "https://snapshots.example")
-    root = mirrors.snapshot("debian", "20251231T235959Z")
-    assert root == "https://snapshots.example/debian/20260101T235959Z"
+@pytest.mark.parametrize(
+    ("archive", "root"),
+    [
+        ("debian", "https://snapshot.debian.org/archive/debian/20260101T235959Z"),
+        (
+            "debian-security",
+            "https://snapshot.debian.org/archive/debian-security/20260101T235959Z",
+        ),
+        ("ubuntu", "https://snapshot.ubuntu.com/ubuntu/20260101T055959Z"),
+        ("ubuntu-ports", "https://snapshot.ubuntu.com/ubuntu/20260101T055959Z"),
+    ],
+)
+def test_a_snapshot_is_asked_for_some_time_after_the_locked_date(archive: str, root: str) -> None:
+    assert Mirrors({}).snapshot(archive, "20251231T235959Z") == root
     with pytest.raises(ArchiveError, match="`20261399T000000Z` is not the date of a snapshot"):
-        mirrors.snapshot("debian", "20261399T000000Z")
+        Mirrors({}).snapshot(archive, "20261399T000000Z")
+
+
+def test_an_archive_that_nobody_knows_is_an_error() -> None:
+    with pytest.raises(ArchiveError, match="there is no archive `fedora`"):
+        Mirrors({}).snapshot("fedora", "20251231T235959Z")
+
+
+def test_a_pinned_moment_is_looked_for_where_that_moment_is_kept(tmp_path: Path) -> None:
+    kept = "http://kept.example/debian/20260901T000000Z"
+    pinned = Mirrors.find({"debian": kept}, pinned="20260901T000000Z", environment={}, apt=tmp_path)
+    assert pinned.releases("debian") == (
+        kept,
+        "https://snapshot.debian.org/archive/debian/20260901T000000Z",
+    )
+    assert len(pinned.releases("debian-security")) == 1
+    other = Mirrors.find({"debian": kept}, pinned="20260902T000000Z", environment={}, apt=tmp_path)
+    assert other.releases("debian") == (
+        "https://snapshot.debian.org/archive/debian/20260902T000000Z",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from cogn.store import ArchiveError, Cache
 from cogn.store.debian import Package, parse_packages, parse_relations
 from cogn.store.debian.packages import load_packages
+from support.debian import COMPRESSIONS
 
 STANZA = """\
 Package: sample
@@ -22,8 +24,11 @@ Architecture: amd64
 Multi-Arch: same
 Essential: yes
 Priority: required
+Source: sample-source (2.0)
 Depends: libc6 (>= 2.38),
  zlib1g
+Recommends: manual
+Replaces: old (<< 2)
 Description: a sample: with a colon
  and a folded line
 Filename: pool/s/sample.deb
@@ -45,6 +50,9 @@ def test_a_stanza_becomes_a_package() -> None:
             priority="required",
             multi_arch="same",
             depends="libc6 (>= 2.38), zlib1g",
+            recommends="manual",
+            replaces="old (<< 2)",
+            source="sample-source",
         )
     ]
 
@@ -71,26 +79,38 @@ def test_an_index_is_parsed_once(tmp_path: Path) -> None:
     file = tmp_path / "Packages.xz"
     file.write_bytes(lzma.compress(STANZA.encode()))
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    first = load_packages(file, sha256, Cache(tmp_path / "cache"))
+    first = load_packages(file, ".xz", sha256, Cache(tmp_path / "cache"))
     file.unlink()
-    assert load_packages(file, sha256, Cache(tmp_path / "cache")) == first
+    assert load_packages(file, ".xz", sha256, Cache(tmp_path / "cache")) == first
 
 
 def test_a_note_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
     file = tmp_path / "Packages.xz"
     file.write_bytes(lzma.compress(STANZA.encode()))
     cache = Cache(tmp_path / "cache")
-    packages = load_packages(file, "ab", cache)
+    packages = load_packages(file, ".xz", "ab", cache)
     (note,) = (cache.root / "notes").rglob("ab")
     note.write_bytes(note.read_bytes()[:-5])
-    assert load_packages(file, "ab", cache) == packages
+    assert load_packages(file, ".xz", "ab", cache) == packages
 
 
-def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "Packages.xz"
-    file.write_bytes(lzma.compress(STANZA.encode())[:-8])
+@pytest.mark.parametrize("kind", sorted(COMPRESSIONS))
+def test_a_damaged_index_is_refused(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "Packages"
+    file.write_bytes(COMPRESSIONS[kind](STANZA.encode() + b"\xff" * 100)[:-8])
     with pytest.raises(ArchiveError, match="the index of packages ab is damaged"):
-        load_packages(file, "ab", Cache(tmp_path / "cache"))
+        load_packages(file, kind, "ab", Cache(tmp_path / "cache"))
+
+
+def test_an_index_of_one_endless_line_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "Packages.xz"
+    file.write_bytes(lzma.compress(bytes(64 << 20), preset=0))
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match="the index of packages ab is too large"):
+        load_packages(file, ".xz", "ab", Cache(tmp_path / "cache"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 << 20
 
 
 def test_relations_keep_alternatives_versions_and_qualifiers() -> None:

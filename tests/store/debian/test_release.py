@@ -21,7 +21,7 @@ DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def read(content: bytes, *keys: Tsk) -> Release:
     certificates = [key.extract_certificate() for key in keys or (KEY,)]
-    return read_release(content, name="the test archive", keys=certificates)
+    return read_release(content, name="the test archive", keys=certificates, signer="Debian")
 
 
 @pytest.fixture
@@ -98,9 +98,13 @@ def test_a_signed_text_that_is_no_release_is_refused(text: str, fault: str) -> N
         read(content)
 
 
-def test_the_shipped_keys_are_those_of_debian_12_and_13() -> None:
-    names = {str(key.user_ids[0]) for key in archive_keys()}
-    assert len(archive_keys()) == 6
-    for number, code_name in ((12, "bookworm"), (13, "trixie")):
+def test_the_shipped_keys_are_those_of_the_distributions() -> None:
+    debian, ubuntu = archive_keys("debian"), archive_keys("ubuntu")
+    names = {str(key.user_ids[0]) for key in debian}
+    for number, code_name in ((11, "bullseye"), (12, "bookworm"), (13, "trixie")):
         assert sum(f"({number}/{code_name})" in name for name in names) == 3
-    assert all(key.expiration and key.expiration.year >= 2031 for key in archive_keys())
+    assert len(debian) == 9
+    assert all(key.expiration and key.expiration.year >= 2029 for key in debian)
+    assert [key.fingerprint.upper() for key in ubuntu] == [
+        "F6ECB3762474EDA9D21B7022871920D1991BC93C"
+    ]

@@ -1,4 +1,4 @@
-"""Debian archives: mirrors, verified releases, package indexes and packages by hash."""
+"""Archives of Debian packages: mirrors, verified releases, package indexes and packages by hash."""
 
 from cogn.store.debian.archive import (
     LockedArchive,
@@ -9,8 +9,9 @@ from cogn.store.debian.archive import (
     fetch_debs,
     open_suite,
 )
+from cogn.store.debian.distributions import ARCHIVES, KnownArchive, known_archive
 from cogn.store.debian.keys import archive_keys
-from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors
+from cogn.store.debian.mirrors import Mirrors
 from cogn.store.debian.packages import (
     Package,
     Relation,
@@ -18,11 +19,13 @@ from cogn.store.debian.packages import (
     parse_packages,
     parse_relations,
 )
-from cogn.store.debian.release import IndexFile, Release, read_release
+from cogn.store.debian.release import SNAPSHOT_FORMAT, IndexFile, Release, read_release
 
 __all__ = [
-    "MIRROR_VARIABLES",
+    "ARCHIVES",
+    "SNAPSHOT_FORMAT",
     "IndexFile",
+    "KnownArchive",
     "LockedArchive",
     "LockedDeb",
     "Mirrors",
@@ -34,6 +37,7 @@ __all__ = [
     "archive_keys",
     "can_fetch",
     "fetch_debs",
+    "known_archive",
     "open_suite",
     "parse_installed",
     "parse_packages",

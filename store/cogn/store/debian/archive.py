@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
+from cogn.store.debian.distributions import known_archive
+from cogn.store.debian.indexes import KINDS
 from cogn.store.debian.keys import archive_keys
-from cogn.store.debian.mirrors import MIRROR_VARIABLES, Mirrors
+from cogn.store.debian.mirrors import Mirrors, snapshot_of
 from cogn.store.debian.packages import Package, load_packages
 from cogn.store.debian.release import Release, read_release
 from cogn.store.errors import ArchiveError, DownloadError, HashError
 from cogn.store.http import Fetcher, plain_url
-from cogn.store.tasks import task_group
+from cogn.store.tasks import later, task_group
 
 __all__ = [
     "LockedArchive",
@@ -33,7 +35,6 @@ __all__ = [
 _LARGEST_INRELEASE = 4 << 20
 _PARALLEL = 16
 _PARALLEL_ON_SNAPSHOT = 2
-_SNAPSHOT_PART = re.compile(r"/\d{8}T\d{6}Z(/|$)")
 
 
 class LockedArchive(Protocol):
@@ -78,7 +79,7 @@ class LockedDeb(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite to open: the archive's name, the suite's code name and the components to read."""
+    """A suite to open: the archive's name, the suite's, such as ``noble-updates``, components."""
 
     archive: str
     name: str
@@ -104,43 +105,60 @@ class OpenSuite:
         Raises `ArchiveError` when the suite has no such index, `DownloadError` when it cannot be
         had.
         """
-        found: list[Package] = []
-        for component in self.suite.components:
-            path = f"{component}/binary-{architecture}/Packages.xz"
-            index = self.release.files.get(path)
-            if index is None:
-                raise ArchiveError(f"{self.suite} has no index `{path}`")
-            directory = f"{self._root}/dists/{self.suite.name}"
-            urls = [f"{directory}/{path}"]
-            if self.release.acquire_by_hash:
-                parent = path.rpartition("/")[0]
-                urls.insert(0, f"{directory}/{parent}/by-hash/SHA256/{index.sha256}")
-            file = await self._fetcher.download(
-                urls, sha256=index.sha256, size=index.size, name=f"{self.suite.name} {path}"
-            )
-            found += await anyio.to_thread.run_sync(
-                load_packages, file, index.sha256, self._fetcher.cache
-            )
-        return tuple(found)
+        async with task_group() as tasks:
+            found = [
+                later(tasks, partial(self._component, component, architecture))
+                for component in self.suite.components
+            ]
+        return tuple(package for each in found for package in each.value)
+
+    async def _component(self, component: str, architecture: str) -> tuple[Package, ...]:
+        plain = f"{component}/binary-{architecture}/Packages"
+        kind = next((kind for kind in KINDS if plain + kind in self.release.files), None)
+        if kind is None:
+            raise ArchiveError(f"{self.suite} has no index `{plain}`")
+        path = plain + kind
+        index = self.release.files[path]
+        directory = f"{self._root}/dists/{self.suite.name}"
+        urls = [f"{directory}/{path}"]
+        if self.release.acquire_by_hash:
+            parent = path.rpartition("/")[0]
+            urls.insert(0, f"{directory}/{parent}/by-hash/SHA256/{index.sha256}")
+        name = f"{self.suite.name} {path}"
+        file = await self._fetcher.download(urls, sha256=index.sha256, size=index.size, name=name)
+        load = partial(load_packages, file, kind, index.sha256, self._fetcher.cache)
+        return await anyio.to_thread.run_sync(load)
 
 
-async def open_suite(suite: Suite, *, fetcher: Fetcher, mirrors: Mirrors) -> OpenSuite:
+async def open_suite(
+    suite: Suite, *, fetcher: Fetcher, mirrors: Mirrors, locked: str | None = None
+) -> OpenSuite:
     """Return `suite` from the first mirror that has it, or else as the snapshot service has it now.
 
+    When `mirrors` are pinned, it is the suite of that moment. Otherwise `locked` is the date of the
+    release that a lock has: an older one is as good as none, as who gives it withholds updates.
     Raises `DownloadError` when no place gives its InRelease file, and `ArchiveError` when one
-    gives a file that is forged, about another suite or out of date.
+    gives a file that is forged or about another suite, or none gives one that is recent.
     """
     failures = []
-    for root in (*mirrors.of(suite.archive), mirrors.snapshot(suite.archive)):
+    stale: list[ArchiveError] = []
+    archive = known_archive(suite.archive)
+    for root in mirrors.releases(suite.archive):
         url = f"{root}/dists/{suite.name}/InRelease"
         try:
             content = await fetcher.get(url, limit=_LARGEST_INRELEASE)
         except DownloadError as error:
             failures.append(error.message)
             continue
-        release = read_release(content, name=str(suite), keys=archive_keys())
-        _check(suite, release, root)
-        return OpenSuite(suite, release, root, fetcher)
+        keys = archive_keys(archive.distribution)
+        release = read_release(content, name=str(suite), keys=keys, signer=archive.title)
+        _check_suite(suite, release, root)
+        fault = _staleness(suite, release, root, mirrors.pinned, locked)
+        if fault is None:
+            return OpenSuite(suite, release, root, fetcher)
+        stale.append(fault)
+    if stale:
+        raise stale[0]
     msg = "\n  ".join([f"cannot reach {suite}", *failures])
     raise DownloadError(msg, hint=_mirror_hint(suite.archive))
 
@@ -190,7 +208,11 @@ class _Places:
 
     def __init__(self, mirrors: Mirrors, archives: Iterable[LockedArchive]) -> None:
         self._mirrors = mirrors
-        self._snapshots = {archive.name: archive.snapshot for archive in archives}
+        # Of an archive's suites the one that changed last: by then all were as the lock has them.
+        self._snapshots: dict[str, str] = {}
+        for archive in archives:
+            known = self._snapshots.get(archive.name, archive.snapshot)
+            self._snapshots[archive.name] = max(known, archive.snapshot)
 
     def mirrors(self, deb: LockedDeb) -> list[str]:
         return [f"{root}/{deb.path}" for root in self._mirrors.of(deb.archive)]
@@ -227,20 +249,42 @@ async def _download(
     return [deb for deb in debs if deb.sha256 in missing]
 
 
-def _check(suite: Suite, release: Release, root: str) -> None:
-    """Refuse a release of another suite, and one that is too old to be trusted."""
-    if suite.name not in {release.codename, release.suite}:
-        msg = f"`{plain_url(root)}` answers with the suite `{release.codename}` for {suite}"
+def _check_suite(suite: Suite, release: Release, root: str) -> None:
+    """Refuse a release of another suite: one that is signed may still be misplaced."""
+    field = known_archive(suite.archive).suite_field
+    found = release.suite if field == "Suite" else release.codename
+    if found != suite.name:
+        msg = f"`{plain_url(root)}` answers with the suite `{found}` for {suite}"
         raise ArchiveError(msg, hint=_mirror_hint(suite.archive))
-    # The place of a snapshot says itself that it is old.
-    if release.valid_until is None or _SNAPSHOT_PART.search(root):
-        return
-    if release.valid_until < datetime.now(UTC):
-        msg = (
-            f"`{plain_url(root)}` is out of date: its release of {suite} was valid until "
-            f"{release.valid_until:%Y-%m-%d %H:%M} UTC"
+
+
+def _staleness(
+    suite: Suite, release: Release, root: str, pinned: str | None, locked: str | None
+) -> ArchiveError | None:
+    """Return what is wrong with the age of a release, or None."""
+    place = f"`{plain_url(root)}`"
+    if pinned is not None:
+        if release.snapshot <= pinned:
+            return None
+        msg = f"{place} answers with a release of {suite} of {release.snapshot} for {pinned}"
+        return ArchiveError(msg, hint="the snapshot service keeps no state as old as that")
+    if locked is not None and release.snapshot < locked:
+        return ArchiveError(
+            f"{place} is out of date: its release of {suite} is of {release.snapshot}, and the "
+            f"lock has that of {locked}",
+            hint=f"{_mirror_hint(suite.archive)} that is up to date; to go back to an older state "
+            "on purpose, set `archives.snapshot` in cogn.toml",
         )
-        raise ArchiveError(msg, hint=f"check the clock, or {_mirror_hint(suite.archive)}")
+    # The place of a snapshot says itself that it is old.
+    if release.valid_until is None or snapshot_of(root) is not None:
+        return None
+    if release.valid_until < datetime.now(UTC):
+        return ArchiveError(
+            f"{place} is out of date: its release of {suite} was valid until "
+            f"{release.valid_until:%Y-%m-%d %H:%M} UTC",
+            hint=f"check the clock, or {_mirror_hint(suite.archive)}",
+        )
+    return None
 
 
 def _gone_error(debs: Sequence[LockedDeb], places: _Places) -> ArchiveError:
@@ -259,5 +303,4 @@ def _gone_error(debs: Sequence[LockedDeb], places: _Places) -> ArchiveError:
 
 
 def _mirror_hint(archive: str) -> str:
-    variable = MIRROR_VARIABLES.get(archive)
-    return "configure a mirror" if variable is None else f"set {variable} to a mirror"
+    return f"set {known_archive(archive).variable} to a mirror"

@@ -1,8 +1,10 @@
-"""The OpenPGP certificates with which Debian signs its archives.
+"""The OpenPGP certificates with which distributions sign their archives.
 
-``certificates/`` holds them as the package ``debian-archive-keyring`` ships them, byte for byte:
-the archive, security archive and stable release keys of Debian 12 and 13. Each release is signed
-with the keys of its predecessor too, so one set lasts for years.
+``certificates/`` has a directory for each distribution, with files as its own package ships them,
+byte for byte: of ``debian-archive-keyring`` the archive, security archive and stable release keys
+of Debian 11, 12 and 13; of ``ubuntu-keyring`` the archive key of 2018, which signs Ubuntu 20.04 and
+all later ones. The one of 2012 vouches for itself with SHA-1, which pysequoia rightly refuses. Each
+release of Debian is signed with the keys of its predecessor too, so one set lasts for years.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ __all__ = ["archive_keys"]
 
 
 @cache
-def archive_keys() -> tuple[Cert, ...]:
-    """Return the certificates that an InRelease file of a Debian archive is checked against."""
-    directory = files(__package__).joinpath("certificates")
+def archive_keys(distribution: str) -> tuple[Cert, ...]:
+    """Return the certificates that the archives of `distribution`, and no others, are signed with.
+
+    `distribution` is the name of a directory of ``certificates/``: ``debian`` or ``ubuntu``.
+    """
+    directory = files(__package__).joinpath("certificates", distribution)
     names = sorted(file.name for file in directory.iterdir() if file.name.endswith(".gpg"))
     return tuple(Cert.from_bytes(directory.joinpath(name).read_bytes()) for name in names)

@@ -5,7 +5,6 @@ The fields and the relations between packages are those of Debian policy, chapte
 
 from __future__ import annotations
 
-import lzma
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ import msgspec
 from debian.debian_support import NativeVersion
 
 from cogn.store.cache import Cache
+from cogn.store.debian.indexes import index_lines
 from cogn.store.errors import ArchiveError
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
     "parse_relations",
 ]
 
-_NOTE = "debian-packages-1"
+_NOTE = "debian-packages-2"
 """The kind of the cached notes; the number changes with the fields of `Package`."""
 
 _RELATION = re.compile(
@@ -55,6 +55,10 @@ class Package(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     provides: str = ""
     conflicts: str = ""
     breaks: str = ""
+    replaces: str = ""
+    recommends: str = ""
+    source: str = ""
+    """The source package's name where it is another one than the package's own."""
 
     def is_newer_than(self, other: Package) -> bool:
         """Tell whether the version is higher than that of `other`; raises `ArchiveError`."""
@@ -106,8 +110,8 @@ def parse_relations(field: str) -> tuple[tuple[Relation, ...], ...]:
     )
 
 
-def load_packages(file: Path, sha256: str, cache: Cache) -> tuple[Package, ...]:
-    """Return the packages of an xz-compressed index with that hash.
+def load_packages(file: Path, kind: str, sha256: str, cache: Cache) -> tuple[Package, ...]:
+    """Return the packages of an index with that hash; `kind` is one of `KINDS`.
 
     An index is parsed once; later calls read a note of the cache. Raises `ArchiveError` for an
     index that is malformed.
@@ -115,11 +119,7 @@ def load_packages(file: Path, sha256: str, cache: Cache) -> tuple[Package, ...]:
     if (note := cache.note(_NOTE, sha256)) is not None:
         with suppress(msgspec.DecodeError):
             return msgspec.json.decode(note, type=tuple[Package, ...])
-    try:
-        with lzma.open(file, "rt", encoding="utf-8", format=lzma.FORMAT_XZ) as lines:
-            packages = tuple(parse_packages(lines))
-    except (lzma.LZMAError, EOFError, UnicodeDecodeError) as error:
-        raise ArchiveError(f"the index of packages {sha256} is damaged: {error}") from error
+    packages = tuple(parse_packages(index_lines(file, kind, sha256)))
     cache.set_note(_NOTE, sha256, packages)
     return packages
 
@@ -179,6 +179,9 @@ def _package(fields: Mapping[str, str]) -> Package:
             provides=optional("Provides", ""),
             conflicts=optional("Conflicts", ""),
             breaks=optional("Breaks", ""),
+            replaces=optional("Replaces", ""),
+            recommends=optional("Recommends", ""),
+            source=_source(fields),
         )
     except KeyError as error:
         msg = f"a package of the index ({optional('Package', 'unnamed')}) has no field {error}"
@@ -186,6 +189,12 @@ def _package(fields: Mapping[str, str]) -> Package:
     except ValueError as error:
         msg = f"`{optional('Package')}` has a size in the index that is no number"
         raise ArchiveError(msg) from error
+
+
+def _source(fields: Mapping[str, str]) -> str:
+    """Return the source package's name, without the version that may follow it (policy 5.6.1)."""
+    name = fields.get("Source", "").partition(" ")[0]
+    return "" if name == fields["Package"] else name
 
 
 def _relation(text: str, field: str) -> Relation:
@@ -197,6 +206,8 @@ def _relation(text: str, field: str) -> Relation:
 
 def _compare(one: str, other: str) -> int:
     """Return a number below, at or above 0 by Debian policy 5.6.12."""
+    if one == other:  # of updates and security updates most are
+        return 0
     try:
         left, right = NativeVersion(one), NativeVersion(other)
         return (left > right) - (left < right)

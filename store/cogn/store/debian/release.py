@@ -53,13 +53,14 @@ class Release:
         return self.date.strftime(SNAPSHOT_FORMAT)
 
 
-def read_release(inrelease: bytes, *, name: str, keys: Sequence[Cert]) -> Release:
+def read_release(inrelease: bytes, *, name: str, keys: Sequence[Cert], signer: str) -> Release:
     """Return what is signed in `inrelease`; text outside the signature counts for nothing.
 
-    `name` is the archive and suite, for messages. Raises `ArchiveError` when none of `keys` made a
-    valid signature over the text, and when the text is not that of a release.
+    `name` is the archive and suite, and `signer` whose `keys` these are, for messages. Raises
+    `ArchiveError` when none of `keys` made a valid signature over the text, and when the text is
+    not that of a release.
     """
-    text = _signed_text(inrelease, name, keys)
+    text = _signed_text(inrelease, name, keys, signer)
     fields = Deb822(text)
     field = partial(_field, fields, name)
     valid_until = fields.get("Valid-Until")
@@ -76,12 +77,12 @@ def read_release(inrelease: bytes, *, name: str, keys: Sequence[Cert]) -> Releas
     )
 
 
-def _signed_text(inrelease: bytes, name: str, keys: Sequence[Cert]) -> str:
+def _signed_text(inrelease: bytes, name: str, keys: Sequence[Cert], signer: str) -> str:
     try:
         verified = verify(inrelease, lambda _key_ids: list(keys))
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
-        msg = f"the InRelease file of {name} is not signed by a key of Debian: {reason}"
+        msg = f"the InRelease file of {name} is not signed by a key of {signer}: {reason}"
         hint = (
             "the mirror may answer with something else than the archive, or a release newer than "
             "this version of cogn is signed with newer keys"

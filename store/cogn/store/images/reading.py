@@ -25,12 +25,13 @@ from cogn.store.tasks import later, task_group
 
 __all__ = ["RootfsReader"]
 
-_NOTES = "rootfs-1"  # another number when another thing is learnt from the same layers
+_NOTES = "rootfs-2"  # another number when another thing is learnt from the same layers
 _AT_ONCE = 4
 _PIECE = 1 << 20
 _ZSTD_PIECE = 1 << 10  # each block of a few bytes may stand for 128 KiB
 _LARGEST_WINDOW = 1 << 27
 _MOST_MEMBERS = 1_000_000
+_MOST_KEPT = 128 << 20
 _ALWAYS_ALLOWED = 1 << 30
 _MOST_TIMES = 200
 """Deflate makes at most a thousandth of what it is given, file systems hardly ever a fiftieth."""
@@ -101,6 +102,7 @@ class _LayerListing:
     def __init__(self, layer: LockedLayer) -> None:
         self.members: list[Member] = []
         self._layer = layer
+        self._kept = 0
         self._limit = _ALWAYS_ALLOWED + _MOST_TIMES * layer.size
         self._archive = TarListing(is_kept, self._found)
         self._hash = hashlib.sha256()
@@ -143,7 +145,8 @@ class _LayerListing:
         self._archive.feed(plain)
 
     def _found(self, member: Member) -> None:
-        if len(self.members) >= _MOST_MEMBERS:
+        self._kept += len(member.content or b"")
+        if len(self.members) >= _MOST_MEMBERS or self._kept > _MOST_KEPT:
             raise ImageError(f"its layer {self._layer.digest} has too many files")
         self.members.append(member)
 

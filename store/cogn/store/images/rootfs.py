@@ -19,6 +19,19 @@ __all__ = ["Metadata", "Rootfs", "is_kept", "stacked"]
 _STATUS = "var/lib/dpkg/status"
 _STATUS_DIRECTORY = "var/lib/dpkg/status.d/"
 _OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
+_KEPT = frozenset(
+    (
+        *_OS_RELEASE,
+        *(f"var/lib/dpkg/{name}" for name in ("status", "diversions", "statoverride")),
+        *(f"etc/{name}" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")),
+        *(f"etc/{name}" for name in ("shells", "ld.so.cache", "ld.so.conf")),
+        "etc/ca-certificates.conf",
+        "etc/dpkg/dpkg.cfg",
+    )
+)
+_KEPT_DIRECTORIES = frozenset(
+    ("var/lib/dpkg/alternatives", "etc/dpkg/dpkg.cfg.d", "etc/ld.so.conf.d")
+)
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 
@@ -39,13 +52,13 @@ class Rootfs(msgspec.Struct, frozen=True, kw_only=True):
     """Symbolic links and their targets as they are written."""
     files: frozenset[str]
     """Everything else."""
-    texts: dict[str, str]
-    """The content of the files that say which system and which packages these are."""
+    contents: dict[str, bytes]
+    """The content of the files for which `is_kept` holds: those that packages add to."""
 
     @property
     def release(self) -> dict[str, str]:
         """The fields of os-release(5); empty without one."""
-        text = next((self.texts[path] for path in _OS_RELEASE if path in self.texts), "")
+        text = next(filter(None, map(self.text, _OS_RELEASE)), "")
         fields = {}
         for line in text.splitlines():
             key, equals, value = line.partition("=")
@@ -59,13 +72,20 @@ class Rootfs(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> str:
         """The list of packages that dpkg keeps; empty without one."""
-        return self.texts.get(_STATUS, "")
+        return self.text(_STATUS)
 
     @property
     def stanzas(self) -> str:
         """All lists of packages: dpkg's own, and those that images without dpkg have."""
-        others = sorted(path for path in self.texts if path.startswith(_STATUS_DIRECTORY))
-        return "\n\n".join([self.status, *(self.texts[path] for path in others)])
+        others = sorted(path for path in self.contents if path.startswith(_STATUS_DIRECTORY))
+        return "\n\n".join([self.status, *map(self.text, others)])
+
+    def text(self, path: str) -> str:
+        """Return the text of a file that is kept, "" when there is none; raises `ImageError`."""
+        try:
+            return self.contents.get(path, b"").decode()
+        except UnicodeDecodeError as error:
+            raise ImageError(f"`{path}` of the base image is not UTF-8") from error
 
     def has(self, path: str) -> bool:
         """Tell whether there is anything at that path."""
@@ -85,10 +105,10 @@ class Rootfs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_kept(path: str) -> bool:
-    """Tell whether `Rootfs.texts` has the file at that path."""
+    """Tell whether `Rootfs.contents` has the file at that path."""
     if path.startswith(_STATUS_DIRECTORY):
         return not path.endswith(".md5sums")
-    return path == _STATUS or path in _OS_RELEASE
+    return path in _KEPT or path.rpartition("/")[0] in _KEPT_DIRECTORIES
 
 
 def stacked(layers: Iterable[Iterable[Member]]) -> Rootfs:
@@ -100,7 +120,7 @@ def stacked(layers: Iterable[Iterable[Member]]) -> Rootfs:
         directories=system.directories,
         links=system.links,
         files=frozenset(system.files),
-        texts=system.texts,
+        contents=system.contents,
     )
 
 
@@ -109,7 +129,7 @@ class _System:
         self.directories: dict[str, Metadata] = {}
         self.links: dict[str, str] = {}
         self.files: set[str] = set()
-        self.texts: dict[str, str] = {}
+        self.contents: dict[str, bytes] = {}
 
     def add(self, members: Iterable[Member]) -> None:
         """Put a layer on top."""
@@ -148,7 +168,7 @@ class _System:
         self.directories.pop(path, None)
         self.links.pop(path, None)
         self.files.discard(path)
-        self.texts.pop(path, None)
+        self.contents.pop(path, None)
 
     def _place(self, path: str, member: Member, layer: dict[str, Member]) -> None:
         for above in _parents(path):
@@ -170,10 +190,7 @@ class _System:
             return
         if member.content is None:
             raise ImageError(f"`{path}` is no plain file, so cogn cannot read it")
-        try:
-            self.texts[path] = member.content.decode()
-        except UnicodeDecodeError as error:
-            raise ImageError(f"`{path}` is not UTF-8") from error
+        self.contents[path] = member.content
 
 
 def _parents(path: str) -> Iterator[str]:

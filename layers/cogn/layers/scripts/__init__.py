@@ -1,0 +1,1 @@
+"""What maintainer scripts do to a new system, found out by reading them."""
