@@ -37,7 +37,7 @@ ALLOWED = (
     *("var/lib/ucf/*", "var/log/*", "var/cache/debconf/*"),
     # caches, which are made where they are used; bytecode has its own layers
     *("*/__pycache__", "*/__pycache__/*", "*.pyc", "usr/share/mime/*", "var/cache/fontconfig/*"),
-    *("var/cache/apt/*", "var/lib/apt/*", "usr/share/icons/*/icon-theme.cache"),
+    *("var/cache/apt*", "var/lib/apt*", "usr/share/icons/*/icon-theme.cache"),
     # fixed ids, and fixed dates of passwords: names are compared everywhere
     *("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow"),
     # without the files that are left out

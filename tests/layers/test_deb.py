@@ -23,6 +23,7 @@ from cogn.layers.deb import open_deb
 from cogn.layers.entry import Entry, Kind, Slice, check_path
 from cogn.layers.errors import DebError, LayerError
 from cogn.layers.facts import Facts, debian_facts
+from cogn.layers.listing import list_package
 from cogn.layers.unpack import open_debs, unpacked, unpacked_debs
 from cogn.lockfiles import Deb
 from support.debian import MTIME, locked, make_ar, make_deb, make_tar, tar_member
@@ -443,7 +444,8 @@ def test_dpkg_finds_all_files_of_a_package_as_it_wants_them(tmp_path: Path) -> N
     )
     root = tmp_path / "root"
     with open_debs([deb], tmp_path) as packages:
-        entries = [*unpacked([deb[0]], packages, MERGED), *dpkg.status(packages)]
+        known = {"sample": list_package(packages[0])}
+        entries = [*unpacked([deb[0]], packages, MERGED), *dpkg.status(packages, known)]
         for entry in entries:
             (root / entry.path).parent.mkdir(parents=True, exist_ok=True)
             (root / entry.path).write_bytes(read_all(entry.content))

@@ -29,6 +29,7 @@ _ADDUSER = (
     *("system", "group", "no-create-home", "disabled-login", "disabled-password"),
     *("quiet", "verbose", "debug", "force-badname", "allow-badname"),
     *("allow-bad-names", "allow-all-names"),
+    *("stdoutmsglevel=", "stderrmsglevel=", "logmsglevel="),
     *("home=", "shell=", "uid=", "gid=", "ingroup=", "gecos=", "comment="),
 )
 _USERADD = (

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from debian.deb822 import Deb822
 
-from cogn.layers.content import read
 from cogn.layers.deb import DebFile
-from cogn.layers.entry import Bytes, Content, Entry
+from cogn.layers.entry import Bytes, Entry
+from cogn.layers.errors import DebError
 from cogn.layers.filters import PathFilters
+
+if TYPE_CHECKING:
+    from cogn.layers.listing import Listing
 
 __all__ = ["STATUS", "conffiles", "info", "status"]
 
@@ -58,15 +61,22 @@ def conffiles(package: DebFile) -> list[str]:
     return [line.removeprefix("/").rstrip() for line in lines if line.startswith("/")]
 
 
-def status(packages: Iterable[DebFile], before: str = "") -> Iterator[Entry]:
+def status(
+    packages: Iterable[DebFile], listings: Mapping[str, Listing], before: str = ""
+) -> Iterator[Entry]:
     """Yield the files that say that `packages` are installed.
 
-    `before` is what the list said before; packages that were removed may still be on it.
+    `listings` has what is in each, by its name. `before` is what the list said before; packages
+    that were removed may still be on it. Raises `DebError` for a configuration file that is none.
     """
-    new = {_identity(package.fields): _stanza(package) for package in packages}
+    new = {
+        _identity(package.fields): _stanza(package, listings[package.fields["Package"]])
+        for package in packages
+    }
     old = [f"{stanza}\n" for stanza in re.split(r"\n{2,}", before.strip("\n")) if stanza]
     kept = [stanza for stanza in old if _identity(Deb822(stanza)) not in new]
-    yield Entry.file(STATUS, Bytes("\n".join([*kept, *new.values()]).encode()))
+    text = "".join(f"{stanza}\n" for stanza in (*kept, *new.values()))
+    yield Entry.file(STATUS, Bytes(text.encode()))
     yield Entry.file(f"{_DIRECTORY}/info/format", Bytes(_FORMAT))
 
 
@@ -81,15 +91,13 @@ def _identity(fields: Mapping[str, str]) -> tuple[str | None, str | None]:
     return fields.get("Package"), fields.get("Architecture")
 
 
-def _stanza(package: DebFile) -> str:
+def _stanza(package: DebFile, listing: Listing) -> str:
     first, newline, rest = package.control.partition("\n")
-    hashes = [f" /{path} {_md5(package.file(path).content)}\n" for path in conffiles(package)]
+    hashes = []
+    for path in conffiles(package):
+        item = listing.items.get(path)
+        if item is None or item.kind != "file":
+            raise DebError(f"`{package.name}` has no file `{path}`")
+        hashes.append(f" /{path} {item.text}\n")
     field = f"Conffiles:\n{''.join(hashes)}" if hashes else ""
     return f"{first}{newline}Status: install ok installed\n{rest}{field}"
-
-
-def _md5(content: Content) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for piece in read(content):
-        digest.update(piece)
-    return digest.hexdigest()

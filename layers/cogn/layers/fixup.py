@@ -68,7 +68,8 @@ def fixup_entries(
         if "base-files" in system.installed:
             links = facts.made_links.items()
             entries += [Entry.symlink(path, f"/{target}") for path, target in links]
-        entries += dpkg.status(packages, base.status if base else "")
+        by_name = {deb.name: listings[deb.sha256] for deb, _ in debs}
+        entries += dpkg.status(packages, by_name, base.status if base else "")
         entries += triggers(packages, base)
     return entries
 
