@@ -88,6 +88,7 @@ def test_the_status_says_what_is_installed(tmp_path: Path) -> None:
         "\n"
         "Package: b\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n"
         "Description: second\n of two\n"
+        "\n"
     )
     assert text(entries, "var/lib/dpkg/info/format") == "1\n"
 

@@ -78,13 +78,19 @@ class Project:
             predictor=self.config.predictor,
             gpu=self.config.build.gpu,
             bytecode=self.settings.bytecode,
-            environment=self.config.variables,
+            environment=self.config.variables | self._slots,
             config=self.config.model_dump(mode="json", exclude_defaults=True),
             repository=self.config.repository,
             mirrors=self.settings.archives.mirrors,
             registries=self.settings.registry_tables,
             inputs=self.inputs_digest,
         )
+
+    @property
+    def _slots(self) -> dict[str, str]:
+        """What tells the server how many predictions to make at once, as in Cog's images."""
+        most = self.config.concurrency.max
+        return {"COG_MAX_CONCURRENCY": str(most)} if most > 1 else {}
 
     @property
     def inputs_digest(self) -> str:

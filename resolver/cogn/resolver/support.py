@@ -39,12 +39,6 @@ _RULES = (
         "keep the files in the project's directory, or load them in `setup()`",
     ),
     _Rule(
-        ("concurrency", "max"),
-        lambda config: config.concurrency.max > 1,
-        "an image runs one prediction at a time",
-        "remove the key, and start more containers to run more at once",
-    ),
-    _Rule(
         ("build", "run"),
         lambda config: config.build.run,
         f"{_NOT_EXECUTED}, so `run` commands are not supported",
