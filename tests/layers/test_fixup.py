@@ -85,6 +85,7 @@ def test_the_status_says_what_is_installed(tmp_path: Path) -> None:
     assert text(entries, "var/lib/dpkg/status") == (
         "Package: a\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n"
         "Conffiles:\n /etc/a.conf 9a0364b9e99bb480dd25e1f0284c8555\n"
+        " /etc/old newconffile remove-on-upgrade\n"
         "\n"
         "Package: b\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n"
         "Description: second\n of two\n"

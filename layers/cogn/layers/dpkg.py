@@ -55,10 +55,17 @@ def info(
 
 def conffiles(package: DebFile) -> list[str]:
     """Return the paths of the package's configuration files (deb-conffiles(5))."""
+    return [path for flag, path in _conffiles(package) if not flag]
+
+
+def _conffiles(package: DebFile) -> Iterator[tuple[str, str]]:
+    """Yield the flag and the path on each line, in their order; most have no flag."""
     listed = package.files.get("conffiles")
-    lines = [] if listed is None else listed.data.decode("utf-8", "replace").split("\n")
-    # A line may also begin with a flag: it names a file to remove on upgrades.
-    return [line.removeprefix("/").rstrip() for line in lines if line.startswith("/")]
+    text = "" if listed is None else listed.data.decode("utf-8", "replace")
+    for line in text.split("\n"):
+        flag, slash, path = line.rstrip().partition("/")
+        if slash:
+            yield flag.strip(), path
 
 
 def status(
@@ -94,7 +101,10 @@ def _identity(fields: Mapping[str, str]) -> tuple[str | None, str | None]:
 def _stanza(package: DebFile, listing: Listing) -> str:
     first, newline, rest = package.control.partition("\n")
     hashes = []
-    for path in conffiles(package):
+    for flag, path in _conffiles(package):
+        if flag:  # of a file that is gone, to be removed where an older version had it
+            hashes.append(f" /{path} newconffile {flag}\n")
+            continue
         item = listing.items.get(path)
         if item is None or item.kind != "file":
             raise DebError(f"`{package.name}` has no file `{path}`")
