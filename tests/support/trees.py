@@ -73,7 +73,7 @@ def installed_tree(
         (scratch / f"{deb.name}_{version}_{deb.architecture}.deb").symlink_to(file)
     target = scratch / "installed.tar"
     command = [
-        *("mmdebstrap", "--quiet", "--mode=root", "--variant=custom", "--skip=check/qemu"),
+        *("mmdebstrap", "--quiet", "--mode=root", "--variant=essential", "--skip=check/qemu"),
         *(f"--dpkgopt={option}" for option in options),
         f"--setup-hook=mkdir -p $1/var/cache/apt/archives && "
         f"cp -L {scratch}/*.deb $1/var/cache/apt/archives/",
@@ -81,7 +81,8 @@ def installed_tree(
         *("", str(target), *sources),
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
+    said = [line[:300] for line in result.stderr.splitlines()]
+    assert result.returncode == 0, "\n".join(said[-30:])
     with tarfile.open(target) as archive:
         return dict(_nodes(archive))
 
