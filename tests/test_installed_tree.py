@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from cogn import lockfiles
 from cogn.cli.main import cogn
-from cogn.layers.filters import OWN_FILTERS
+from cogn.layers.debian.filters import OWN_FILTERS
 from cogn.store import Cache
 from cogn.store.debian import Mirrors, fetch_debs
 from cogn.store.http import Fetcher

@@ -11,11 +11,11 @@ import pytest
 from cogn.layers.base import BaseImages, base_layers
 from cogn.layers.build import Builder
 from cogn.layers.content import read_all
+from cogn.layers.debian.fixup import fixup_entries
+from cogn.layers.debian.listing import listings
 from cogn.layers.destination import LayerBlob
 from cogn.layers.errors import StaleLockError
 from cogn.layers.facts import debian_facts
-from cogn.layers.fixup import fixup_entries
-from cogn.layers.listing import listings
 from cogn.layers.places import Places
 from cogn.layers.registry import RegistryDestination
 from cogn.lockfiles import BaseLayer, ImageBase

@@ -13,12 +13,12 @@ import pytest
 
 from cogn.layers import fingerprint
 from cogn.layers.build import Builder
+from cogn.layers.debian.listing import listings
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.errors import ChangedFileError, DebError, LayerError, SealError
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
 from cogn.layers.layout import OciLayout
-from cogn.layers.listing import listings
 from cogn.layers.notes import LayerNotes
 from cogn.layers.places import Places
 from cogn.layers.publish import publish

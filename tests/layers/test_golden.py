@@ -12,13 +12,13 @@ from pathlib import Path
 
 import deflate
 
+from cogn.layers.debian.unpack import unpacked_debs
 from cogn.layers.entry import Bytes, DeflateStream, Entry
 from cogn.layers.facts import Facts, debian_facts
 from cogn.layers.image import make_image
 from cogn.layers.install import installed
 from cogn.layers.layer import FORMAT, Layer
 from cogn.layers.source import source_entries
-from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from support.debian import make_deb, tar_member
 from support.layers import write_layer

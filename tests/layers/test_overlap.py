@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from cogn.layers.debian.listing import listings
 from cogn.layers.errors import DebError, WheelError
 from cogn.layers.facts import debian_facts
 from cogn.layers.install import installed
-from cogn.layers.listing import listings
 from cogn.layers.overlap import check_overlaps, check_packages, note_files
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, Wheel

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import anyio
 
+from cogn.layers.debian.fixup import fixup_entries
+from cogn.layers.debian.listing import listings
+from cogn.layers.debian.unpack import unpacked_debs
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import debian_facts
-from cogn.layers.fixup import fixup_entries
-from cogn.layers.listing import listings
-from cogn.layers.unpack import unpacked_debs
 from cogn.lockfiles import Archive, Deb, Environment
 from cogn.resolver.debian import Universe
 from cogn.resolver.solver import closure

@@ -20,12 +20,12 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from cogn.layers.compiler import Compiler, running_compiler
+from cogn.layers.debian.unpack import unpacked_debs
 from cogn.layers.entry import Entry, Kind, Slice
 from cogn.layers.facts import Facts, merged_usr
 from cogn.layers.install import installed
 from cogn.layers.interpreter import can_run, interpreter_from_uv, unpacked_interpreter
 from cogn.layers.recipe import BytecodeRecipe, digest_of
-from cogn.layers.unpack import unpacked_debs
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb
 from cogn.store import Cache

@@ -10,14 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from cogn.layers.below import ImageBelow
 from cogn.layers.bytecode import Bytecode
-from cogn.layers.deb import DebFile
+from cogn.layers.debian.below import ImageBelow
+from cogn.layers.debian.deb import DebFile
+from cogn.layers.debian.fixup import fixup_entries
+from cogn.layers.debian.listing import listings, note_listing
+from cogn.layers.debian.unpack import open_debs, unpacked
 from cogn.layers.entry import Bytes, Entry
 from cogn.layers.facts import Facts, debian_facts
-from cogn.layers.fixup import fixup_entries
 from cogn.layers.install import installed
-from cogn.layers.listing import listings, note_listing
 from cogn.layers.overlap import check_overlaps, check_packages, note_files
 from cogn.layers.recipe import (
     BytecodeRecipe,
@@ -26,7 +27,6 @@ from cogn.layers.recipe import (
     Recipe,
     WheelsRecipe,
 )
-from cogn.layers.unpack import open_debs, unpacked
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, ImageBase, Wheel
 from cogn.store import Cache

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cogn.layers.debian.filters import OWN_FILTERS, PathFilters, dpkg_filters
 from cogn.layers.entry import Entry, Kind
 from cogn.layers.errors import LayerError
-from cogn.layers.filters import OWN_FILTERS, PathFilters, dpkg_filters
 
 if TYPE_CHECKING:
     from cogn.store.images import Rootfs

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cogn.layers.content import read
+from cogn.layers.debian.unpack import unpacked_debs
 from cogn.layers.entry import Entry, Kind
 from cogn.layers.errors import BytecodeError
 from cogn.layers.facts import Facts
-from cogn.layers.unpack import unpacked_debs
 from cogn.lockfiles import Deb
 from cogn.store.errors import UvError
 from cogn.store.pythons import find_python

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from cogn.layers.content import read
+from cogn.layers.debian.listing import Item, Listing
 from cogn.layers.entry import DeflateStream, Entry, Kind, Slice
 from cogn.layers.errors import DebError, WheelError
 from cogn.layers.facts import Facts
-from cogn.layers.listing import Item, Listing
 from cogn.lockfiles import Deb, Wheel
 from cogn.report import ProblemsError
 from cogn.store import Cache
