@@ -101,6 +101,9 @@ def _cache() -> Path:
     return Cache().root
 
 
+_MERGED = "for d in bin lib lib64 sbin; do mkdir -p $1/usr/$d && ln -sfn usr/$d $1/$d; done"
+
+
 def make_base(release: Release, directory: Path) -> BaseImage:
     """Return an image whose system apt and dpkg have installed, and a layer with CUDA's shape."""
     archive = directory / "base.tar"
@@ -114,6 +117,7 @@ def make_base(release: Release, directory: Path) -> BaseImage:
     command = [
         *("mmdebstrap", "--quiet", "--mode=root", "--variant=apt"),
         *(f"--dpkgopt={option}" for option in EXCLUDED),
+        f"--setup-hook={_MERGED}",
         f"--customize-hook={setup}",
         *("", str(archive), *release.sources),
     ]
