@@ -57,7 +57,7 @@ def test_what_the_base_has_stays_and_its_list_of_packages_goes_on(tmp_path: Path
     assert read_all(entries["var/lib/dpkg/status"].content).decode() == (
         "Package: base\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n"
         "Package: added\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n\n"
-        "Package: gone\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n"
+        "Package: gone\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n\n"
     )
 
 

@@ -69,7 +69,7 @@ def test_one_is_canceled_and_the_others_go_on(server: Server) -> None:
         body = {"id": "x", "input": {"name": "x", "wait": 60}}
         canceled = pool.submit(server.client.post, "/predictions", json=body)
         other = pool.submit(server.predict, name="y", wait=0.5)
-        server.wait(lambda: server.client.put("/predictions/x", json={}).json()["logs"] != "")
+        server.wait(lambda: "begin x" in server.log())
         assert server.client.post("/predictions/x/cancel").status_code == 200
         assert canceled.result().json()["status"] == "canceled"
         assert other.result()["status"] == "succeeded"
