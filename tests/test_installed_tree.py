@@ -55,7 +55,7 @@ ALLOWED = (
     # without the files that are left out
     *("var/lib/dpkg/info/*.list", "var/lib/dpkg/info/*.md5sums"),
     # the directories of left out documentation, and alternatives that are manual pages
-    *("usr/share/doc/*", "etc/alternatives/*.gz"),
+    *("usr/share/doc/*", "usr/share/man", "usr/share/man/*", "etc/alternatives/*.gz"),
     # there is no init, and no identity of one machine
     *("etc/rc?.d*", "etc/systemd/system/*", "etc/systemd/user/*", "var/lib/systemd/*"),
     *("etc/machine-id", "var/lib/dbus/machine-id", "etc/ssh/ssh_host_*", "run/*"),

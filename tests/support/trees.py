@@ -75,7 +75,8 @@ def installed_tree(
     command = [
         *("mmdebstrap", "--quiet", "--mode=root", "--variant=essential", "--skip=check/qemu"),
         *(f"--dpkgopt={option}" for option in options),
-        f"--setup-hook=mkdir -p $1/var/cache/apt/archives && "
+        # Java's scripts fail without the directory of manuals, even where these are left out.
+        f"--setup-hook=mkdir -p $1/var/cache/apt/archives $1/usr/share/man/man1 && "
         f"cp -L {scratch}/*.deb $1/var/cache/apt/archives/",
         f"--include={','.join(f'{deb.name}={deb.version}' for deb, _ in debs)}",
         *("", str(target), *sources),
