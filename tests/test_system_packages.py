@@ -21,7 +21,7 @@ from support.containers import podman, run_in
 
 pytestmark = [pytest.mark.network, pytest.mark.podman]
 
-PACKAGES = "ffmpeg, git, sox, libgl1, libglib2.0-0, openssh-client, apt"
+PACKAGES = "ffmpeg, git, sox, libgl1, libglib2.0-0, openssh-client, mtr-tiny, libcap2-bin, apt"
 CONFIG = f"""\
 build:
   python_version: "3.13"
@@ -121,6 +121,10 @@ def test_the_systems_own_tools_find_what_they_need(image: str) -> None:
     assert "\n_ssh:x:" in said
     for library in ("libavcodec.so.61 ", "libGL.so.1 ", "libc.so.6 ", "libblas.so.3 "):
         assert f"\t{library}(libc6,x86-64) => /" in said, library
+
+
+def test_programs_have_the_capabilities_that_their_scripts_give_them(image: str) -> None:
+    assert shell(image, "getcap /usr/bin/mtr-packet") == "/usr/bin/mtr-packet cap_net_raw=ep\n"
 
 
 def test_dpkg_and_apt_are_content(image: str) -> None:
