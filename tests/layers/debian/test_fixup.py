@@ -242,10 +242,10 @@ def real(tmp_path: Path, suite: str, python: str, *packages: str) -> tuple[Debs,
 
 
 @pytest.mark.network
-def test_every_script_of_real_packages_is_known(tmp_path: Path) -> None:
-    # Those of trixie are followed where the outcome is compared with what is really installed.
-    base, others = real(tmp_path, "bookworm", "3.11", *PACKAGES)
-    debs, facts = [*base, *others], debian_facts("bookworm", "amd64")
+@pytest.mark.parametrize(("suite", "python"), [("trixie", "3.13"), ("bookworm", "3.11")])
+def test_every_script_of_real_packages_is_known(suite: str, python: str, tmp_path: Path) -> None:
+    base, others = real(tmp_path, suite, python, *PACKAGES)
+    debs, facts = [*base, *others], debian_facts(suite, "amd64")
     found = listings(debs, Cache(tmp_path), tmp_path)
     made = fixup_entries(debs, facts, tmp_path, architecture="amd64", listings=found)
     entries = {entry.path: entry for entry in made}
