@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -123,6 +124,8 @@ PUT, PATCH, START = Endpoint.UPLOAD_PUT, Endpoint.UPLOAD_PATCH, Endpoint.UPLOAD_
 
 PASSING = {
     "nothing": ([], 0),
+    "no answer at first": ([Fault(fake.CutResponse(), on=Endpoint.PING, times=first(1))], 0),
+    "silence at first": ([Fault(fake.Silence(), on=Endpoint.PING, times=first(1))], 0),
     **{
         f"{status} on {endpoint}": ([Fault(Answer(status), on=endpoint, times=first(2))], extra)
         for status in (408, 429, 500, 502, 503, 504)
@@ -376,6 +379,44 @@ def test_a_server_that_repeats_the_secret_is_not_quoted(tmp_path: Path) -> None:
         with pytest.raises(RegistryError, match=r"DENIED: me:\*\*\* says \*\*\*") as caught:
             run(registry, push)
     assert caught.value.hint == f"log in with `cogn login {registry.host}` as somebody who may"
+
+
+def test_a_process_that_stood_still_goes_on_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after Ctrl+Z: more time has passed than a registry may take, and nobody used it."""
+    monkeypatch.setattr("cogn.store.registry.registries.UploadTraits", UploadTraits)
+    blob = blob_of_bytes(bytes(16 * MEBIBYTE), "large")
+    slow = Fault(fake.SlowRequest(step=MEBIBYTE // 4, interval=0.01), on=PUT, times=first(1))
+
+    with FakeRegistry(faults=[slow]) as registry:
+
+        async def push_and_stop(repository: Repository) -> None:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(push, repository, [blob])
+                while registry.received < 4 * MEBIBYTE:  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+                time.sleep(1)  # noqa: ASYNC251
+
+        run(registry, push_and_stop)
+        assert_pushed(registry, blob)
+
+
+def test_the_beginning_of_a_manifest_is_not_taken_for_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cogn.store.registry.answer.PATIENCE", 0.3)
+    slow = Fault(
+        fake.SlowResponse(step=1000, interval=0.1), on=Endpoint.MANIFEST_GET, times=first(1)
+    )
+    data = b" " * 10_000 + b"{}"
+    with FakeRegistry(faults=[slow]) as registry:
+        registry.add_manifest("team/model", data, "1")
+
+        async def read(repository: Repository) -> None:
+            found = await repository.manifest("1", [fake.OCI_MANIFEST])
+            assert found is not None
+            assert found.data == data
+
+        run(registry, read)
 
 
 FINAL = {

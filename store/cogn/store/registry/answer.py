@@ -57,16 +57,22 @@ class RefusedError(UnavailableError):
 
 
 async def read_answer(response: httpx.Response, limit: int) -> Answer:
-    """Return the answer with its body; of an error's, which may be anything, the beginning."""
+    """Return the answer with its body; of an error's, which may be anything, the beginning.
+
+    Raises `UnavailableError` when the body is too long, or not there in time.
+    """
     body = bytearray()
-    with anyio.move_on_after(PATIENCE):
+    with anyio.move_on_after(PATIENCE) as scope:
         async with transport_errors():
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > limit:
                     break
-    if len(body) > limit and response.is_success:
-        raise UnavailableError(f"its answer is longer than the {limit} bytes allowed")
+    if response.is_success:
+        if scope.cancelled_caught:
+            raise UnavailableError("it takes too long to answer", may_pass=True)
+        if len(body) > limit:
+            raise UnavailableError(f"its answer is longer than the {limit} bytes allowed")
     return Answer(
         response.status_code,
         response.reason_phrase,

@@ -69,21 +69,32 @@ class Session:
         from cogn.store.client import httpx
 
         async with AsyncExitStack() as stack:
-            *others, final = roots(endpoint)
-            for root in (*others, final):
-                client = await stack.enter_async_context(new_connections(endpoint, root))
-                session = cls(client, httpx.URL(root), lookup, reporter)
-                stack.push_async_callback(session._close_elsewhere)
-                try:
-                    answer = await (session._ping() if root != final else retried(session._ping))
-                except UnavailableError as error:
-                    if root == final:
-                        raise
-                    if error.status is None:
+            sessions: dict[str, Session] = {}
+
+            async def session_at(root: str) -> Session:
+                if root not in sessions:
+                    client = await stack.enter_async_context(new_connections(endpoint, root))
+                    sessions[root] = cls(client, httpx.URL(root), lookup, reporter)
+                    stack.push_async_callback(sessions[root]._close_elsewhere)
+                return sessions[root]
+
+            async def attempt() -> tuple[Session, Answer]:
+                *others, final = roots(endpoint)
+                for root in others:
+                    session = await session_at(root)
+                    try:
+                        answer = await session._ping()
+                    except UnavailableError as error:
+                        if error.status is not None:
+                            raise
                         continue  # it may be that it speaks the other protocol
-                    answer = await retried(session._ping)
-                if root == final or not _wants_tls(answer):
-                    break
+                    if not _wants_tls(answer):
+                        return session, answer
+                session = await session_at(final)
+                return session, await session._ping()
+
+            # All of it again: the first may have failed for another reason than its protocol.
+            session, answer = await retried(attempt)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 await session._authorizer.challenged(answer.headers.get_list("WWW-Authenticate"))
             yield session
@@ -252,13 +263,14 @@ async def _sent(
     from cogn.store.client import httpx
 
     async with transport_errors():
-        try:
-            with anyio.fail_after(PATIENCE) as scope:
-                body = _patient(content(), scope) if callable(content) else content
-                request = client.build_request(method, url, headers=headers, content=body)
-                response = await client.send(request, stream=True)
-        except TimeoutError as error:
-            raise UnavailableError("it takes too long to answer", may_pass=True) from error
+        response = None
+        # Not `fail_after`: the deadline may have moved on when its cancellation is felt.
+        with anyio.move_on_after(PATIENCE) as scope:
+            body = _patient(content(), scope) if callable(content) else content
+            request = client.build_request(method, url, headers=headers, content=body)
+            response = await client.send(request, stream=True)
+        if response is None:
+            raise UnavailableError("it takes too long to answer", may_pass=True)
         try:
             yield response
         except httpx.StreamError as error:
