@@ -3,8 +3,9 @@
 This package uses the standard library only and is all that is added to a model's environment.
 """
 
+from cog.deprecated import ExperimentalFeatureWarning, emit_metric
 from cog.exceptions import CancelationException
-from cog.input import Input
+from cog.input import FieldInfo, Input
 from cog.model import BaseModel
 from cog.predictor import BasePredictor, BaseRunner, concurrent, streaming
 from cog.scope import Scope, current_scope
@@ -15,6 +16,8 @@ from cog.types import (
     Opaque,
     Path,
     Secret,
+    URLFile,
+    URLPath,
 )
 
 __version__ = "0.1.0"
@@ -26,14 +29,19 @@ __all__ = [
     "BaseRunner",
     "CancelationException",
     "ConcatenateIterator",
+    "ExperimentalFeatureWarning",
+    "FieldInfo",
     "File",
     "Input",
     "Opaque",
     "Path",
     "Scope",
     "Secret",
+    "URLFile",
+    "URLPath",
     "__version__",
     "concurrent",
     "current_scope",
+    "emit_metric",
     "streaming",
 ]

@@ -29,9 +29,12 @@ class MetricRecorder:
     def record(self, key: str, value: Any, mode: Mode = "replace") -> None:  # noqa: ANN401 - any JSON
         """Set a metric, add a number to it (`increment`) or an item to its list (`append`).
 
-        Raises ValueError for a name or a mode that is none, TypeError for a value that JSON does
-        not have or, to be added, is no number.
+        None removes it. Raises ValueError for a name or a mode that is none, TypeError for a value
+        that JSON does not have or, to be added, is no number.
         """
+        if value is None and mode == "replace":
+            self.delete(key)
+            return
         _check_name(key)
         if mode not in _MODES:
             raise ValueError(f"{mode!r} is no mode; it can be replace, increment or append")
@@ -48,6 +51,9 @@ class MetricRecorder:
 
     def __setitem__(self, key: str, value: Any) -> None:  # noqa: ANN401 - any JSON
         self.record(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.delete(key)
 
 
 class Scope:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import pathlib
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
+
+from cog.urls import URLFile, URLPath, data_of
 
 __all__ = [
     "AsyncConcatenateIterator",
@@ -15,6 +19,8 @@ __all__ = [
     "Opaque",
     "Path",
     "Secret",
+    "URLFile",
+    "URLPath",
 ]
 
 _Item = TypeVar("_Item", covariant=True)
@@ -26,9 +32,35 @@ class Path(pathlib.PosixPath):
     The copy is removed when the prediction ends.
     """
 
+    @classmethod
+    def validate(cls, value: Any) -> pathlib.Path:  # noqa: ANN401 - a path, or the text of one
+        """Return `value` as a path; that of a new copy for a URL.
+
+        Raises ValueError or OSError when it cannot be had.
+        """
+        if isinstance(value, pathlib.Path):
+            return value
+        if not str(value).startswith(("data:", "http://", "https://")):
+            return cls(value)
+        opened = File.validate(value)
+        with tempfile.NamedTemporaryFile(
+            suffix=getattr(opened, "name", None) or "file", delete=False
+        ) as copy:
+            shutil.copyfileobj(cast("BinaryIO", opened), copy)
+        return cls(copy.name)
+
 
 class File(io.IOBase):
     """An input file, opened for reading bytes. `Path` does the same and more."""
+
+    @classmethod
+    def validate(cls, value: Any) -> io.IOBase:  # noqa: ANN401 - a file, or the text of a URL
+        """Return `value` as a file to read; raises ValueError for what is no URL of one."""
+        if isinstance(value, io.IOBase):
+            return value
+        if str(value).startswith("data:"):
+            return io.BytesIO(data_of(value))
+        return URLFile(value)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ predict        front                   `id`, `input`: a complete, validated obje
 cancel         front                   `id`; of a prediction that is over it has no effect
 healthcheck    front                   none
 taken          front                   `id`; the files of the item that was yielded were read
+usage          front                   none
 stop           front                   none; the end of the stream without it means: front died
 loaded         worker                  `signature`: the JSON form of a `schema.Signature`;
                                        `slots`: how many predictions it makes at once;
@@ -16,6 +17,7 @@ loaded         worker                  `signature`: the JSON form of a `schema.S
 ready          worker                  none; `setup()` has returned
 setup_failed   worker                  `error`
 health         worker                  `error`, or null when the model says that it is well
+usage          worker                  `gpus`: `[number, bytes used, bytes free]` of each
 log            worker                  `id`, `text`: printed in one of several predictions
 metric         worker                  `id`, `name`, `value`, `mode`
 yielded        worker                  `id`, `output`, `files`: as below, for one item
@@ -23,6 +25,7 @@ succeeded      worker                  `id`, `output`, `files`: `{"at": [key or 
                                        "path": ...}` for each null in `output` that is a file
 failed         worker                  `id`, `error`
 canceled       worker                  `id`
+parcel         both                    `name`: the message is in a file (`cogn_runtime.parcels`)
 =============  ======================  =======================================================
 
 This module does no input or output, so that both sides can use it their own way.
@@ -35,8 +38,8 @@ from collections.abc import Iterator
 
 __all__ = ["MAX_FRAME_BYTES", "FrameDecoder", "FrameError", "encode_frame"]
 
-MAX_FRAME_BYTES = 256 * 1024 * 1024
-"""The longest payload of a frame: more than twice the largest request body."""
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+"""The longest payload of a frame; a longer message passes through a file."""
 
 _LENGTH = struct.Struct("!I")
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 import cog
+from runtime.receiver import Receiver, receiving
 
 RUNTIME = Path(cog.__file__).parents[1]
 SERVER_SITE = os.pathsep.join([str(Path(anyio.__file__).parents[1]), str(RUNTIME)])
@@ -30,11 +31,17 @@ Serve = Callable[..., "Server"]
 class Server:
     """A server in a process of its own, for the model in `directory`."""
 
-    def __init__(self, directory: Path, environment: dict[str, str], arguments: list[str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        environment: dict[str, str],
+        arguments: list[str],
+        before: Sequence[str] = (),
+    ) -> None:
         self._stderr = directory / "stderr.log"
         with self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [MODEL_PYTHON, "-m", "cog.server.http", "--host", "127.0.0.1", *arguments],
+                [*before, MODEL_PYTHON, "-m", "cog.server.http", "--host", "127.0.0.1", *arguments],
                 cwd=directory,
                 env=environment,
                 stdout=subprocess.DEVNULL,
@@ -96,6 +103,7 @@ def start_servers(directory: Path) -> Iterator[Serve]:
         reference: str = "predict.py:Predictor",
         environment: dict[str, str] | None = None,
         files: dict[str, str] | None = None,
+        before: Sequence[str] = (),
     ) -> Server:
         model = directory / f"model{len(servers)}"
         model.mkdir()
@@ -111,7 +119,7 @@ def start_servers(directory: Path) -> Iterator[Serve]:
             "PORT": "0",
             "PYTHONPATH": str(site),
         }
-        server = Server(model, variables | (environment or {}), list(arguments))
+        server = Server(model, variables | (environment or {}), list(arguments), before)
         servers.append(server)
         server.connect()
         if until is not None:
@@ -133,3 +141,10 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start servers that the tests of a module share."""
     yield from start_servers(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A server for what servers send."""
+    with receiving() as received:
+        yield received

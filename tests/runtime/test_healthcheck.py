@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,3 +70,21 @@ def test_one_that_hangs_is_given_up_on(serve: Serve, tmp_path: Path) -> None:
     assert errors == {"Healthcheck failed: user-defined healthcheck timed out after 5.0 seconds"}
     assert time.monotonic() - begin < 9
     assert server.predict()["status"] == "succeeded"
+
+
+def test_a_worker_that_is_stopped_keeps_nobody_waiting_twice(serve: Serve) -> None:
+    source = model("plain").replace('return ""', "return str(__import__('os').getpid())")
+    server = serve(source)
+    worker = int(server.predict()["output"])
+    os.kill(worker, signal.SIGSTOP)
+    assert server.client.get("/metrics").status_code == 200
+    assert "timed out" in server.health()["user_healthcheck_error"]
+    begin = time.monotonic()
+    for _ in range(20):
+        assert server.health()["status"] == "UNHEALTHY"
+        assert server.client.get("/metrics").status_code == 200
+        assert server.client.get("/readyz").status_code == 503
+    assert time.monotonic() - begin < 4
+    os.kill(worker, signal.SIGCONT)
+    server.wait_for("READY")
+    assert server.predict()["output"] == str(worker)

@@ -187,6 +187,35 @@ def test_a_prediction_is_canceled_while_its_file_is_being_fetched(server: Server
                 assert answer.result().json()["status"] == "canceled"
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_predictions_are_canceled_at_once_and_again_under_the_same_id(
+    serve: Serve, kind: str
+) -> None:
+    source = f"""
+    import asyncio, os, time
+    import cog
+
+    {kind} run(file: cog.Path | None = None, wait: bool = False) -> str:
+        if wait:
+            {"await asyncio.sleep(60)" if kind == "async def" else "time.sleep(60)"}
+        return str(os.getpid())
+    """
+    server = serve(source, reference="predict.py:run", environment={"COGN_CANCEL_TIMEOUT": "3"})
+    worker = server.predict()["output"]
+    headers = {"prefer": "respond-async"}
+    inputs = ({"wait": True}, {"wait": True, "file": "data:," + "x" * 100_000})
+    for round_ in range(20):
+        body = {"input": inputs[round_ % 2]}
+        assert server.client.put("/predictions/same", json=body, headers=headers).status_code == 202
+        time.sleep(round_ % 5 / 500)
+        assert server.client.post("/predictions/same/cancel").status_code == 200
+        server.wait_for("READY")
+    again = server.client.put("/predictions/same", json={"input": {}})
+    assert (again.status_code, again.json()["output"]) == (200, worker)
+    time.sleep(3.2)  # whoever was not heard of would be killed now
+    assert server.predict()["output"] == worker
+
+
 def test_what_nobody_waits_for_ends_before_the_server_does(serve: Serve) -> None:
     server = serve(MODEL.replace("time.sleep(60)", "time.sleep(1.5)", 1))
     start(server, "last", "sleep")

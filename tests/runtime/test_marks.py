@@ -32,5 +32,17 @@ def test_one_prediction_at_a_time_needs_no_async_function() -> None:
 
 @pytest.mark.parametrize("wrong", [0, -1, True, "4", 1.5, None])
 def test_concurrent_refuses_what_is_no_number_of_predictions(wrong: int) -> None:
-    with pytest.raises(TypeError, match="needs an integer from 1 on"):
+    error = ValueError if wrong in (0, -1) else TypeError
+    with pytest.raises(error, match="needs an integer from 1 on"):
         cog.concurrent(max=wrong)
+
+
+def test_marks_are_written_with_and_without_parentheses() -> None:
+    async def run() -> str:
+        return "x"
+
+    assert cog.concurrent(run) is cog.concurrent()(run) is run
+    assert cog.streaming(run) is cog.streaming()(run) is run
+    assert vars(run) == {"__cog_concurrent_max__": 1, "__cog_streaming__": True}
+    with pytest.raises(TypeError, match="is written as @concurrent or @concurrent"):
+        cog.concurrent(4)  # type: ignore[call-overload]

@@ -352,7 +352,7 @@ def test_data_urls_come_in_as_files_and_files_go_out_as_data_urls(
     assert [Path(each).suffix for each in copies] == [".png", ".png", ".txt"]
     assert content == "content"
     assert not any(Path(each).exists() for each in copies)
-    assert list(tmp_path.glob("cogn-*")) == []
+    assert list(tmp_path.glob("cogn-input-*")) == []
 
 
 @pytest.fixture(scope="module")

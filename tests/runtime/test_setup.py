@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cog.server import http as launcher
+from cogn_runtime.front.options import read_options
 
 if TYPE_CHECKING:
     from runtime.conftest import Serve
@@ -150,6 +153,34 @@ def test_probes_tell_the_state_by_their_status(serve: Serve) -> None:
     assert (ready.status_code, ready.text) == (200, "READY\n")
 
 
+def test_on_kubernetes_a_file_says_whether_the_model_is_ready(tmp_path: Path) -> None:
+    stub = {"COG_PREDICT_TYPE_STUB": "predict.py:Predictor"}
+    options = read_options([], {**stub, "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    assert options.care.ready_file == Path("/var/run/cog/ready")
+    assert read_options([], stub).care.ready_file is None
+    file = tmp_path / "run" / "ready"
+    care = dataclasses.replace(options.care, ready_file=file)
+    care.tell_ready(is_ready=True)
+    assert file.exists()
+    care.tell_ready(is_ready=False)
+    care.tell_ready(is_ready=False)
+    assert not file.exists()
+
+
+def test_files_are_fetched_in_the_name_that_is_asked_for(serve: Serve) -> None:
+    source = "import cog\ndef run(file: cog.Path) -> str: return file.read_text()"
+    agent = {"COG_USER_AGENT": "my platform/1"}
+    server = serve(source, reference="predict.py:run", environment=agent)
+    with socket.create_server(("127.0.0.1", 0)) as site, ThreadPoolExecutor() as pool:
+        url = f"http://127.0.0.1:{site.getsockname()[1]}/x"
+        answer = pool.submit(server.predict, file=url)
+        connection, _ = site.accept()
+        with connection:
+            assert b"User-Agent: my platform/1\r\n" in connection.recv(65536)
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\ncontent")
+        assert answer.result()["output"] == "content"
+
+
 def test_the_model_sees_its_own_environment_and_nothing_of_the_server(serve: Serve) -> None:
     source = """
     import os, sys
@@ -178,12 +209,14 @@ def test_the_model_sees_its_own_environment_and_nothing_of_the_server(serve: Ser
     }
 
 
-def test_flags_that_are_not_supported_yet_are_refused_and_ignored_ones_are_not(
-    serve: Serve,
-) -> None:
+def test_arguments_that_make_no_sense_are_refused_and_ignored_ones_are_not(serve: Serve) -> None:
     assert serve(HELLO, "--x-mode", "predict", "--threads", "2", "-v").predict()["output"]
-    for arguments in (["--x-mode", "train"], ["--upload-url", "http://127.0.0.1/"], ["--what"]):
-        with pytest.raises(AssertionError, match=r"error: .*(not supported yet|unrecognized)"):
+    for arguments, message in (
+        (["--upload-url", "file:///x"], "--upload-url has to begin with http:// or https://"),
+        (["--what"], "unrecognized"),
+        (["--x-mode", "train"], "COG_TRAIN_TYPE_STUB is not set; the image's cog.yaml has no"),
+    ):
+        with pytest.raises(AssertionError, match=f"error: .*{message}"):
             serve(HELLO, *arguments)
 
 
@@ -196,6 +229,13 @@ def test_console_logs_are_lines_for_people(serve: Serve) -> None:
     ("name", "value", "error"),
     [
         ("PORT", "http", "error: PORT is not a port number: 'http'"),
+        (
+            "COGN_URL_PRIVATE",
+            "maybe",
+            "error: COGN_URL_PRIVATE is 'maybe'; it can be",
+        ),
+        ("COGN_QUEUE_SIZE", "-1", "error: COGN_QUEUE_SIZE is not a count: '-1'"),
+        ("COGN_DRAIN_TIMEOUT", "soon", "error: COGN_DRAIN_TIMEOUT is not a number of seconds"),
         ("COG_LOG_LEVEL", "loud", "error: COG_LOG_LEVEL is 'loud'"),
         ("COG_PREDICT_TYPE_STUB", "", "error: COG_PREDICT_TYPE_STUB is not set"),
         ("COGN_SERVER", "/nowhere", "error: the server's site directory does not exist: /nowhere"),

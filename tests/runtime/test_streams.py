@@ -104,7 +104,7 @@ def test_a_failed_stream_says_why_in_its_last_event(server: Server) -> None:
     with events(server, fail=True) as stream:
         *_, (name, last) = stream
     assert (name, last["status"], last["error"]) == ("completed", "failed", "ValueError: no more")
-    assert "output" not in last
+    assert last["output"] == ["item 0 ", "item 1 ", "item 2 "]
 
 
 def test_a_prediction_made_for_readers_ends_with_the_last_of_them(server: Server) -> None:

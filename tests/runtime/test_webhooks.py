@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from runtime.conftest import Serve, Server
+from runtime.receiver import Receiver
 
 MODEL = """
 import time
@@ -25,45 +21,6 @@ class Predictor:
             yield str(number)
             time.sleep(pause)
 """
-
-
-@dataclass
-class Receiver:
-    """A server that webhooks are sent to; it answers with the next of `answers`, then 200."""
-
-    url: str = ""
-    answers: list[int] = field(default_factory=list)
-    told: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
-
-    @property
-    def statuses(self) -> list[str]:
-        return [body["status"] for _, body in self.told]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    received = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            received.told.append((dict(self.headers), json.loads(body)))
-            self.send_response(received.answers.pop(0) if received.answers else 200)
-            self.send_header("location", "/elsewhere")
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    received.url = f"http://127.0.0.1:{server.server_port}/hook?secret=1"
-    yield received
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cogn_runtime.front.memory import MemoryLimit
 from cogn_runtime.front.process import describe_exit
-from cogn_runtime.front.supervisor import restart_delay
+from cogn_runtime.front.restarts import Restarts
 
 if TYPE_CHECKING:
     from runtime.conftest import Serve
@@ -151,8 +154,120 @@ def test_a_model_that_cannot_be_set_up_again_is_tried_again(serve: Serve, tmp_pa
     assert delays == [0.5, 1.0]
 
 
+def test_when_workers_die_too_often_in_a_row_no_other_is_started(serve: Serve) -> None:
+    server = serve(MODEL, environment={"COGN_MAX_RESTARTS": "1"})
+    server.predict(how="exit")
+    server.wait_for("READY")
+    assert server.predict(how="fine")["output"] == "fine"  # the count begins anew
+    server.predict(how="exit")
+    server.wait_for("READY")
+    server.predict(how="exit")
+    server.wait_for("DEFUNCT")
+    setup = server.health()["setup"]
+    assert setup["status"] == "failed"
+    assert setup["logs"] == (
+        "The worker died: it exited with code 7\n"
+        "the limit of 1 restarts in a row is reached; no other worker is started\n"
+    )
+    for probe in ("/livez", "/readyz"):
+        answer = server.client.get(probe)
+        assert (answer.status_code, answer.text) == (503, "DEFUNCT\n")
+    assert server.post(how="fine").status_code == 503
+    server.process.terminate()
+    assert server.process.wait(10) == 0
+
+
+def test_who_waits_in_line_fails_when_no_other_worker_is_started(serve: Serve) -> None:
+    server = serve(MODEL, environment={"COGN_MAX_RESTARTS": "0", "COGN_QUEUE_SIZE": "2"})
+    worker = int(server.predict(how="pid")["output"])
+    body, headers = {"input": {"how": "hang"}}, {"prefer": "respond-async"}
+    assert server.client.put("/predictions/a", json=body, headers=headers).status_code == 202
+    server.wait(lambda: "last words" in server.log())
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(server.predict, how="fine")
+        server.wait(lambda: "cogn_queue_length 1.0" in server.client.get("/metrics").text)
+        os.kill(worker, signal.SIGKILL)
+        assert waiting.result()["error"] == "the worker died before the prediction began"
+
+
+@pytest.fixture
+def limited_group() -> Iterator[Path]:
+    """A control group of the machine with a limit of 200 MiB of memory."""
+    group = Path(f"/sys/fs/cgroup/memory/cogn-test-{os.getpid()}")
+    limit = group / "memory.limit_in_bytes"
+    if not group.parent.exists():
+        group, limit = Path("/sys/fs/cgroup") / group.name, Path("memory.max")
+        limit = group / limit
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        if not limit.exists():
+            pytest.skip("control groups do not limit memory here")
+        limit.write_text(str(200 << 20))
+        yield group
+    finally:
+        for _ in range(100):
+            try:
+                group.rmdir()
+                break
+            except OSError:  # its last process is still on its way out
+                time.sleep(0.1)
+
+
+def test_a_worker_that_reaches_the_memory_limit_says_so(serve: Serve, limited_group: Path) -> None:
+    source = """
+    def run(mebibytes: int) -> int:
+        print("taking", mebibytes)
+        taken = bytearray(mebibytes << 20)
+        taken[::4096] = b"x" * len(taken[::4096])
+        return len(taken)
+    """
+    join = f'echo $$ >{limited_group}/cgroup.procs; exec "$@"'
+    server = serve(source, reference="predict.py:run", before=["sh", "-c", join, "sh"])
+    assert server.predict(mebibytes=1)["output"] == 1 << 20
+    assert server.predict(mebibytes=800)["error"] == (
+        "Worker crashed: it was killed by SIGKILL: the memory limit of 200 MiB was reached; "
+        "its last output:\ntaking 800"
+    )
+    server.wait_for("READY")
+    assert server.predict(mebibytes=1)["output"] == 1 << 20
+    server.end()
+
+
+def test_the_kernel_says_when_the_memory_limit_ended_the_worker(tmp_path: Path) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/model\n")
+    group = tmp_path / "sys/fs/cgroup/model"
+    group.mkdir(parents=True)
+    (group / "memory.events").write_text("low 0\noom 1\noom_kill 1\n")
+    (group / "memory.max").write_text("536870912\n")
+    memory = MemoryLimit(tmp_path)
+    assert not memory.was_hit()
+    (group / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
+    assert memory.was_hit()
+    assert not memory.was_hit()
+    words = "it was killed by SIGKILL: the memory limit of 512 MiB was reached"
+    assert describe_exit(-signal.SIGKILL, memory.describe()) == words
+    (group / "memory.max").write_text("max\n")
+    assert memory.describe() == "memory ran out"
+
+
+def test_the_first_version_of_control_groups_is_read_too(tmp_path: Path) -> None:
+    group = tmp_path / "sys/fs/cgroup/memory"
+    group.mkdir(parents=True)
+    (group / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 0\n")
+    (group / "memory.limit_in_bytes").write_text("1048576\n")
+    memory = MemoryLimit(tmp_path)
+    (group / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
+    assert memory.was_hit()
+    assert memory.describe() == "the memory limit of 1 MiB was reached"
+
+
 def test_the_delay_doubles_up_to_half_a_minute() -> None:
-    delays = [restart_delay(deaths) for deaths in range(1, 2000)]
+    restarts = Restarts(limit=None)
+    delays = [restarts.next_delay() for _ in range(2000)]
     assert delays[:8] == [0.5, 1, 2, 4, 8, 16, 30, 30]
     assert delays[-1] == 30
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cog
 from cogn_runtime.schema import Signature
 from cogn_runtime.schema.live import signature_of
 
@@ -26,7 +27,8 @@ def live_signature(root: Path, reference: str, method: str = "predict") -> Signa
         if not isinstance(target, type):
             return signature_of(target, name)
         names = ("train",) if method == "train" else ("run", "predict")
-        attribute = next(each for each in names if callable(getattr(target, each, None)))
+        of_base = (cog.BaseRunner.run, cog.BaseRunner.predict)
+        attribute = next(each for each in names if getattr(target, each, of_base[0]) not in of_base)
         bound = getattr(object.__new__(target), attribute)
         return signature_of(bound, f"{name}.{attribute}")
 

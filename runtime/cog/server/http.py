@@ -19,7 +19,9 @@ __all__ = ["main"]
 _DEFAULT_SITE = "/opt/cogn/server"
 
 _START_FRONT = """\
-import os, sys
+import os, signal, sys
+# The first process of a container would not end by the signal alone while this starts.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 sys.path[:0] = sys.argv.pop(1).split(os.pathsep)
 from cogn_runtime.front.main import main
 sys.exit(main(sys.argv[1:]))

@@ -11,27 +11,26 @@ import msgspec
 
 import cogn_runtime
 from cogn_runtime.front.http import Receive, RefusedError, Request, Response, Scope, Send
-from cogn_runtime.front.prediction import Predictions
-from cogn_runtime.front.predictions import (
-    Answer,
-    cancel_prediction,
-    create_prediction,
-    put_prediction,
-)
+from cogn_runtime.front.measurements import CONTENT_TYPE, Measurements, exposition
+from cogn_runtime.front.predictions import Answer, Endpoint
+from cogn_runtime.front.process import Mode
+from cogn_runtime.front.running import Predictions
 from cogn_runtime.front.supervisor import Status, Supervisor
 
 __all__ = ["App"]
 
 _Handler = Callable[[Request], Awaitable[Answer]]
 
-_INDEX = {
-    "cog_version": cogn_runtime.__version__,
-    "healthcheck_url": "/health-check",
-    "openapi_url": "/openapi.json",
-    "predictions_cancel_url": "/predictions/{prediction_id}/cancel",
-    "predictions_idempotent_url": "/predictions/{prediction_id}",
-    "predictions_url": "/predictions",
-    "shutdown_url": "/shutdown",
+_NOUNS: dict[Mode, str] = {"predict": "prediction", "train": "training"}
+_ELSEWHERE: dict[Mode, tuple[str, str]] = {
+    "predict": (
+        "trainings",
+        "This server makes predictions: start one with `--x-mode train` for trainings.",
+    ),
+    "train": (
+        "predictions",
+        "This server trains: start one without `--x-mode train` for predictions.",
+    ),
 }
 _VERSION = {"cogn": cogn_runtime.__version__, "python": platform.python_version()}
 
@@ -40,29 +39,58 @@ class App:
     """Cog's HTTP API for the model of `supervisor`; `shutdown` is called to end the server."""
 
     def __init__(
-        self, supervisor: Supervisor, predictions: Predictions, shutdown: Callable[[], None]
+        self,
+        supervisor: Supervisor,
+        predictions: Predictions,
+        measurements: Measurements,
+        shutdown: Callable[[], None],
     ) -> None:
         self._supervisor = supervisor
-        self._predictions = predictions
+        self._measurements = measurements
         self._shutdown = shutdown
+        self._noun = _NOUNS[supervisor.mode]
+        self._endpoint = Endpoint(self._noun, supervisor, predictions)
+        self._index = _index(self._noun)
         self._routes: dict[str, dict[str, _Handler]] = {
-            "/": {"GET": self._index},
+            "/": {"GET": self._list},
             "/health-check": {"GET": self._health},
             "/livez": {"GET": self._live},
             "/readyz": {"GET": self._ready},
+            "/metrics": {"GET": self._measure},
             "/openapi.json": {"GET": self._openapi},
-            "/predictions": {"POST": self._predict},
+            f"/{self._noun}s": {"POST": self._endpoint.create},
             "/shutdown": {"POST": self._end},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the server asks for nothing but HTTP."""
-        response = await self._answer(Request(scope, receive))
+        request = Request(scope, receive)
+        route, methods = self._find(request)
+        response = await self._answer(request, methods)
+        # Only what has a route is counted by name: clients must not make up as many as they like.
+        status = response.status if isinstance(response, Response) else 200
+        method = request.method if methods and request.method in methods else "other"
+        self._measurements.answered(route, method, status)
         await response.send(send)
 
-    async def _answer(self, request: Request) -> Answer:
-        methods = self._routes.get(request.path) or self._routes_with_id(request)
+    def _find(self, request: Request) -> tuple[str, dict[str, _Handler] | None]:
+        """Return the route of a request and what answers it, by method."""
+        if (methods := self._routes.get(request.path)) is not None:
+            return request.path, methods
+        plural = f"{self._noun}s"
+        match request.segments:
+            case [first, id_] if first == plural and id_:
+                return f"/{plural}/ID", {"PUT": functools.partial(self._endpoint.put, id_)}
+            case [first, id_, "cancel"] if first == plural:
+                cancel = functools.partial(self._endpoint.cancel, id_)
+                return f"/{plural}/ID/cancel", {"POST": cancel}
+        return "other", None
+
+    async def _answer(self, request: Request, methods: dict[str, _Handler] | None) -> Answer:
         if methods is None:
+            plural, why = _ELSEWHERE[self._supervisor.mode]
+            if request.segments[0] == plural:
+                return Response.json(404, {"error": why, "status": "failed"})
             return Response(404)
         handler = methods.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
@@ -73,16 +101,8 @@ class App:
         except RefusedError as refusal:
             return refusal.response
 
-    def _routes_with_id(self, request: Request) -> dict[str, _Handler] | None:
-        match request.segments:
-            case ["predictions", id_] if id_:
-                return {"PUT": functools.partial(self._put, id_)}
-            case ["predictions", id_, "cancel"]:
-                return {"POST": functools.partial(self._cancel, id_)}
-        return None
-
-    async def _index(self, _request: Request) -> Response:
-        return Response.json(200, _INDEX)
+    async def _list(self, _request: Request) -> Response:
+        return Response.json(200, self._index)
 
     async def _health(self, _request: Request) -> Response:
         supervisor = self._supervisor
@@ -98,28 +118,37 @@ class App:
         return Response(200, msgspec.json.encode(health), "application/json")
 
     async def _live(self, _request: Request) -> Response:
+        if self._supervisor.is_defunct:
+            return Response.text(503, "DEFUNCT\n")
         return Response.text(200, "ok\n")
 
     async def _ready(self, _request: Request) -> Response:
         status: Status = self._supervisor.status
-        if await self._supervisor.health_error() is not None:
+        if status in {"READY", "BUSY"} and await self._supervisor.health_error() is not None:
             status = "UNHEALTHY"
         return Response.text(200 if status in {"READY", "BUSY"} else 503, f"{status}\n")
+
+    async def _measure(self, _request: Request) -> Response:
+        gpus = await self._supervisor.gpu_memory()
+        return Response(200, exposition(self._measurements, self._supervisor, gpus), CONTENT_TYPE)
 
     async def _openapi(self, _request: Request) -> Response:
         if self._supervisor.document.content is None:
             return Response.json(503, {"error": "OpenAPI schema not available"})
         return Response.json(200, self._supervisor.document.content)
 
-    async def _predict(self, request: Request) -> Answer:
-        return await create_prediction(request, self._supervisor, self._predictions)
-
-    async def _put(self, id_: str, request: Request) -> Answer:
-        return await put_prediction(request, id_, self._supervisor, self._predictions)
-
-    async def _cancel(self, id_: str, _request: Request) -> Response:
-        return await cancel_prediction(id_, self._predictions)
-
     async def _end(self, _request: Request) -> Response:
         self._shutdown()
         return Response.json(200, {})
+
+
+def _index(noun: str) -> dict[str, str]:
+    return {
+        "cog_version": cogn_runtime.__version__,
+        "healthcheck_url": "/health-check",
+        "openapi_url": "/openapi.json",
+        f"{noun}s_cancel_url": f"/{noun}s/{{{noun}_id}}/cancel",
+        f"{noun}s_idempotent_url": f"/{noun}s/{{{noun}_id}}",
+        f"{noun}s_url": f"/{noun}s",
+        "shutdown_url": "/shutdown",
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 import cogn_runtime
+from cogn_runtime.front.process import Mode
 from cogn_runtime.schema import Signature, render
 
 __all__ = ["BAKED", "Document", "differences"]
@@ -51,10 +52,16 @@ class Document:
             _log.warning("%s cannot be read: %s", path, error)
             return cls()
 
-    def set_live(self, signature: Signature) -> None:
-        """Serve the document of the loaded model, and log where it is not what was baked."""
-        content = render(signature, version=cogn_runtime.__version__)
+    def set_live(self, signature: Signature, mode: Mode) -> None:
+        """Serve the document of the loaded model, and log where it is not what was baked.
+
+        A worker predicts or trains: what was baked about the other stays.
+        """
+        predict, train = (signature, None) if mode == "predict" else (None, signature)
+        content = render(predict, train=train, version=cogn_runtime.__version__)
         content = msgspec.json.decode(msgspec.json.encode(content), type=dict[str, Any])
+        if self._baked is not None and mode in _others(self._baked):
+            content = _with_other(content, self._baked)
         if content == self.content:
             return
         if self._baked is not None:
@@ -64,6 +71,28 @@ class Document:
             if len(found) > _MOST_SHOWN:
                 _log.warning("the image's OpenAPI document differs in more places")
         self.content = content
+
+
+def _others(baked: dict[str, Any]) -> set[Mode]:
+    """Return the modes in which there is another in this document."""
+    paths = baked.get("paths")
+    paths = paths if isinstance(paths, dict) else {}
+    others: set[Mode] = set()
+    if "/trainings" in paths:
+        others.add("predict")
+    if "/predictions" in paths:
+        others.add("train")
+    return others
+
+
+def _with_other(live: dict[str, Any], baked: dict[str, Any]) -> dict[str, Any]:
+    """Return the live document with the paths and schemas that the baked one has beside."""
+    merged = {**live, "paths": {**baked["paths"], **live["paths"]}}
+    try:
+        schemas = {**baked["components"]["schemas"], **live["components"]["schemas"]}
+    except (KeyError, TypeError):
+        return live
+    return {**merged, "components": {"schemas": schemas}}
 
 
 def differences(baked: object, live: object, place: str = "") -> Iterator[str]:

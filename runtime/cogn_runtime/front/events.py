@@ -18,6 +18,7 @@ KEEP_ALIVE = b":keep-alive\n\n"
 """A comment, which readers ignore: it tells them and what is between that somebody is there."""
 
 _KEEP_ALIVE_SECONDS = 15
+_MOST_BYTES = 64 * 1024 * 1024
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -28,19 +29,31 @@ def encode_event(name: str, data: object) -> bytes:
 
 
 class Events:
-    """The last `capacity` events of a prediction. Who comes late, or reads slowly, gets those."""
+    """The last `capacity` events of a prediction, fewer of large ones.
+
+    Who comes late, or reads slowly, gets those.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.readers = 0
         """How many look on now."""
-        self._history: deque[bytes] = deque(maxlen=capacity)
+        self._capacity = capacity
+        self._history: deque[bytes] = deque()
+        self._bytes = 0
         self._count = 0
         self._closed = False
         self._news = anyio.Event()
 
     def add(self, name: str, data: object) -> None:
         """Tell what happened; a history without capacity keeps what comes for nobody."""
-        self._history.append(encode_event(name, data))
+        event = encode_event(name, data)
+        self._history.append(event)
+        self._bytes += len(event)
+        while self._history and (
+            len(self._history) > self._capacity
+            or (self._bytes > _MOST_BYTES and len(self._history) > 1)
+        ):
+            self._bytes -= len(self._history.popleft())
         self._count += 1
         self._wake()
 

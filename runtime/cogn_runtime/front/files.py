@@ -1,4 +1,4 @@
-"""Files in requests and answers: to local copies on the way in, to data URLs on the way out."""
+"""Files in requests, to local copies; and what is known of the types of files."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ import pathlib
 import re
 import shutil
 import tempfile
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import anyio.to_thread
-import msgspec
 
-import cogn_runtime
-from cogn_runtime.front.messages import OutputFile
+from cogn_runtime.front.outgoing import Outgoing
 from cogn_runtime.schema import ListOf, Nullable, Scalar, Signature, Type
 
-__all__ = ["FileError", "is_remote", "local_files", "with_data_urls"]
+__all__ = ["FileError", "is_remote", "local_files", "mime_type"]
 
 _FILE_TYPES = (Scalar("path"), Scalar("file"))
 _TIMEOUT = 10.0  # seconds without a byte, as with Cog
@@ -46,7 +42,7 @@ class FileError(Exception):
 
 @asynccontextmanager
 async def local_files(
-    signature: Signature, inputs: dict[str, Any]
+    signature: Signature, inputs: dict[str, Any], outgoing: Outgoing
 ) -> AsyncIterator[dict[str, Any]]:
     """Give `inputs` with local paths in the place of `data:` and `http(s):` URLs of files.
 
@@ -62,7 +58,12 @@ async def local_files(
         for field in remote:
             place = directory / field.name
             local[field.name] = await anyio.to_thread.run_sync(
-                _localized, field.name, inputs[field.name], place, abandon_on_cancel=True
+                _localized,
+                field.name,
+                inputs[field.name],
+                place,
+                outgoing,
+                abandon_on_cancel=True,
             )
         yield local
     finally:
@@ -79,15 +80,13 @@ def is_remote(signature: Signature, inputs: Mapping[str, Any]) -> bool:
     )
 
 
-async def with_data_urls(output: msgspec.Raw, files: Sequence[OutputFile]) -> object:
-    """Return the output with its files as data URLs; raises FileError when one cannot be read."""
-    if not files:
-        return output
-    return await anyio.to_thread.run_sync(_inlined, output, files)
+def mime_type(name: str) -> str:
+    """Return the type of a file by its name's extension."""
+    return _MIME_TYPES.guess_type(name, strict=False)[0] or "application/octet-stream"
 
 
 def _new_directory() -> str:
-    return tempfile.mkdtemp(prefix="cogn-")
+    return tempfile.mkdtemp(prefix="cogn-input-")
 
 
 def _remove(directory: pathlib.Path) -> None:
@@ -110,20 +109,22 @@ def _is_url(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("data:", "http://", "https://"))
 
 
-def _localized(name: str, value: str | list[str], directory: pathlib.Path) -> str | list[str]:
+def _localized(
+    name: str, value: str | list[str], directory: pathlib.Path, outgoing: Outgoing
+) -> str | list[str]:
     """Return `value` with each URL replaced by the path of a copy in `directory`."""
     if isinstance(value, list):
         return [
-            str(_localized(f"{name}/{index}", each, directory / str(index)))
+            str(_localized(f"{name}/{index}", each, directory / str(index), outgoing))
             for index, each in enumerate(value)
         ]
     if not _is_url(value):
         return value
     directory.mkdir(parents=True)
     try:
-        return str(
-            _decoded(value, directory) if value.startswith("data:") else _fetched(value, directory)
-        )
+        if value.startswith("data:"):
+            return str(_decoded(value, directory))
+        return str(_fetched(value, directory, outgoing))
     except (ValueError, OSError) as error:
         raise FileError(f"input `{name}`: {error}") from error
 
@@ -145,17 +146,18 @@ def _decoded(url: str, directory: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _fetched(url: str, directory: pathlib.Path) -> pathlib.Path:
-    """Download a file; raises OSError, of which urllib's errors are kinds, or ValueError."""
-    agent = f"cogn/{cogn_runtime.__version__}"
-    request = urllib.request.Request(url, headers={"User-Agent": agent})  # noqa: S310 - http(s) only
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
+def _fetched(url: str, directory: pathlib.Path, outgoing: Outgoing) -> pathlib.Path:
+    """Download a file; raises OSError or ValueError."""
+    with outgoing.get(url, _TIMEOUT) as response:
         name = _file_name(url)
         if "." not in name:
             name += _extension(response.headers.get_content_type())
         path = directory / name
         with path.open("wb") as file:
             shutil.copyfileobj(response, file)
+        missing = response.length or 0
+    if missing:
+        raise OSError(f"the download ended {missing} bytes early")
     return path
 
 
@@ -168,24 +170,3 @@ def _file_name(url: str) -> str:
 
 def _extension(mime_type: str) -> str:
     return _MIME_TYPES.guess_extension(mime_type, strict=False) or ""
-
-
-def _inlined(output: msgspec.Raw, files: Sequence[OutputFile]) -> object:
-    # The whole is put into a list, so that an output which is a file has a place like any other.
-    holder = [msgspec.json.decode(output)]
-    for file in files:
-        container: Any = holder
-        *way, last = [0, *file.at]
-        for step in way:
-            container = container[step]
-        container[last] = _data_url(pathlib.Path(file.path))
-    return holder[0]
-
-
-def _data_url(path: pathlib.Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"the output file cannot be read: {error}") from error
-    mime_type = _MIME_TYPES.guess_type(path.name, strict=False)[0] or "application/octet-stream"
-    return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"

@@ -39,6 +39,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY_BYTES = 100 * 1024 * 1024
 """The longest request body, as with Cog."""
+_MAX_BODIES_BYTES = 8 * MAX_BODY_BYTES
+"""What all bodies that are being received may take together."""
+_BODY_SECONDS = 300.0
+"""How long the sending of a body may take."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -113,6 +117,12 @@ class RefusedError(Exception):
         self.response = response
 
 
+class _Received:
+    """How many bytes of bodies are held while the rest of them arrives."""
+
+    total = 0
+
+
 class Request:
     """A request whose body has not been read yet."""
 
@@ -157,18 +167,32 @@ class Request:
             pass
 
     async def body(self) -> bytes:
-        """Return the body; raises RefusedError when it is too long or its sender has gone."""
+        """Return the body.
+
+        Raises RefusedError when it, or all that are on their way, are too long, when it takes too
+        long, or when its sender has gone.
+        """
         parts: list[bytes] = []
         length = 0
-        while True:
-            event = await self._receive()
-            if event["type"] == "http.disconnect":
-                raise RefusedError(Response.text(400, "The request body ended early"))
-            parts.append(event.get("body", b""))
-            length += len(parts[-1])
-            if length > MAX_BODY_BYTES:
-                raise RefusedError(
-                    Response.text(413, f"The request body is longer than {MAX_BODY_BYTES} bytes")
-                )
-            if not event.get("more_body", False):
-                return b"".join(parts)
+        try:
+            with anyio.fail_after(_BODY_SECONDS):
+                while True:
+                    event = await self._receive()
+                    if event["type"] == "http.disconnect":
+                        raise RefusedError(Response.text(400, "The request body ended early"))
+                    part = event.get("body", b"")
+                    parts.append(part)
+                    length += len(part)
+                    _Received.total += len(part)
+                    if length > MAX_BODY_BYTES:
+                        message = f"The request body is longer than {MAX_BODY_BYTES} bytes"
+                        raise RefusedError(Response.text(413, message))
+                    if _Received.total > _MAX_BODIES_BYTES:
+                        message = "The server receives too many large requests"
+                        raise RefusedError(Response.text(503, message))
+                    if not event.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            raise RefusedError(Response.text(408, "The request body took too long")) from None
+        finally:
+            _Received.total -= length

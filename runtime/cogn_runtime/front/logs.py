@@ -12,6 +12,8 @@ import msgspec
 __all__ = ["LineSplitter", "LogBuffer", "configure", "timestamp"]
 
 _LIMIT_CHARACTERS = 4 * 1024 * 1024
+_LONGEST_LINE = 64 * 1024
+"""Of what is printed without an end of the line, so much makes a line of the log."""
 _CUT = "[earlier output is left out]\n"
 
 
@@ -56,6 +58,9 @@ class LineSplitter:
         """Return the text of `data` and the lines it completes."""
         text = self._decoder.decode(data)
         *lines, self._rest = (self._rest + text).split("\n")
+        if len(self._rest) > _LONGEST_LINE:
+            lines.append(self._rest)
+            self._rest = ""
         return text, lines
 
     def end(self) -> list[str]:

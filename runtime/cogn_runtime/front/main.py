@@ -17,15 +17,25 @@ import uvloop
 
 from cogn_runtime.front.app import App
 from cogn_runtime.front.document import Document
+from cogn_runtime.front.ending import Ending
 from cogn_runtime.front.logs import configure
+from cogn_runtime.front.measurements import Measurements
 from cogn_runtime.front.options import Options, OptionsError, read_options
-from cogn_runtime.front.prediction import Predictions
+from cogn_runtime.front.outgoing import Outgoing
+from cogn_runtime.front.protocol import BoundedProtocol
+from cogn_runtime.front.reaping import reap_orphans
+from cogn_runtime.front.running import Predictions
+from cogn_runtime.front.slots import Slots
 from cogn_runtime.front.supervisor import Supervisor
+from cogn_runtime.front.uploads import Uploads
 
 __all__ = ["main"]
 
 _BACKLOG = 2048
 _KEEP_ALIVE = 75  # seconds; longer than the idle time of the usual load balancers
+
+_LAST_ANSWERS = 30
+"""Seconds that the last answers may take on their way when everything else is over."""
 
 _log = logging.getLogger("cogn.front")
 
@@ -65,55 +75,66 @@ class _Server(uvicorn.Server):
 
 async def _serve(options: Options, listener: socket.socket) -> None:
     document = Document.read(Path.cwd())
-    supervisor = Supervisor(
-        options.reference,
-        document,
-        setup_timeout=options.setup_timeout,
-        cancel_timeout=options.cancel_timeout,
-    )
+    slots = Slots(options.queue_size)
+    supervisor = Supervisor(options.reference, options.mode, document, slots, options.care)
+    measurements = Measurements()
     stop = anyio.Event()
     host, port = listener.getsockname()[:2]
     _log.info("listening on %s port %d", host, port)
     async with anyio.create_task_group() as tasks:
         predictions = Predictions(
-            supervisor, tasks, history=options.stream_history, webhooks=options.webhooks
+            supervisor,
+            tasks,
+            measurements,
+            history=options.stream_history,
+            webhooks=options.webhooks,
+            uploads=_uploads(options),
         )
         server = _Server(
             uvicorn.Config(
-                App(supervisor, predictions, shutdown=stop.set),
-                http="httptools",
+                App(supervisor, predictions, measurements, shutdown=stop.set),
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                limit_concurrency=options.connections,
                 timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=_LAST_ANSWERS,
             )
         )
+        ending = Ending(supervisor, predictions, options.drain_timeout)
         tasks.start_soon(supervisor.run)
-        tasks.start_soon(_handle_signals, server, stop, options.await_explicit_shutdown)
-        tasks.start_soon(_stop, server, stop)
+        tasks.start_soon(reap_orphans, supervisor.is_worker)
+        tasks.start_soon(_handle_signals, server, stop, ending, options.await_explicit_shutdown)
+        tasks.start_soon(_stop, server, stop, ending)
         await server.serve(sockets=[listener])
-        if not server.force_exit:
-            await predictions.idle()  # those that nobody waits for, too
         tasks.cancel_scope.cancel()
     _log.info("ended")
 
 
-async def _handle_signals(server: _Server, stop: anyio.Event, wait_for_request: bool) -> None:
-    """End the server at SIGTERM or SIGINT: the first lets requests finish, the next does not."""
+def _uploads(options: Options) -> Uploads | None:
+    return None if options.upload_url is None else Uploads(options.upload_url, Outgoing())
+
+
+async def _handle_signals(
+    server: _Server, stop: anyio.Event, ending: Ending, wait_for_request: bool
+) -> None:
+    """End the server at SIGTERM or SIGINT: the first lets predictions finish, the next does not."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
             if number == signal.SIGTERM and wait_for_request:
                 _log.info("ignoring SIGTERM: waiting for POST /shutdown")
             elif stop.is_set():
-                server.force_exit = True
+                server.should_exit = server.force_exit = True
+                ending.hurry()
             else:
                 stop.set()
 
 
-async def _stop(server: _Server, stop: anyio.Event) -> None:
+async def _stop(server: _Server, stop: anyio.Event, ending: Ending) -> None:
     await stop.wait()
-    _log.info("ending: no new requests, waiting for those being served")
+    await ending.drain()
     server.should_exit = True

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from cogn_runtime.frames import encode_frame
+from cogn_runtime.parcels import check_length
 
 __all__ = [
     "Canceled",
@@ -18,16 +18,19 @@ __all__ = [
     "Message",
     "Metric",
     "OutputFile",
+    "Parcel",
     "Ready",
     "SetupFailed",
     "Succeeded",
+    "Usage",
     "Yielded",
-    "cancel_frame",
+    "cancel_message",
     "decode",
-    "healthcheck_frame",
-    "predict_frame",
-    "stop_frame",
-    "taken_frame",
+    "healthcheck_message",
+    "predict_message",
+    "stop_message",
+    "taken_message",
+    "usage_message",
 ]
 
 
@@ -64,6 +67,12 @@ class Health(_Message, frozen=True, tag="health"):
     """What the model's own health check says: what is wrong, or nothing."""
 
     error: str | None
+
+
+class Usage(_Message, frozen=True, tag="usage"):
+    """For each GPU that the model uses, its number and the bytes of its memory in use and free."""
+
+    gpus: list[tuple[int, int, int]]
 
 
 class Log(_Message, frozen=True, tag="log"):
@@ -114,7 +123,13 @@ class Canceled(_Message, frozen=True, tag="canceled"):
     id: str
 
 
-_Told = Loaded | Ready | SetupFailed | Health
+class Parcel(_Message, frozen=True, tag="parcel"):
+    """Another message, which is in a file."""
+
+    name: str
+
+
+_Told = Loaded | Ready | SetupFailed | Health | Usage | Parcel
 _OfPrediction = Log | Metric | Yielded | Succeeded | Failed | Canceled
 Message = _Told | _OfPrediction
 
@@ -123,31 +138,36 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode(payload: bytes) -> Message:
-    """Return the message in the payload of a frame; raises msgspec.DecodeError for another."""
+    """Return the message in a payload; raises msgspec.DecodeError for another."""
     return _decoder.decode(payload)
 
 
-def predict_frame(id_: str, input_: dict[str, Any], context: Mapping[str, str]) -> bytes:
-    """Return the frame that asks for a prediction; raises FrameError when it is too large."""
+def predict_message(id_: str, input_: dict[str, Any], context: Mapping[str, str]) -> bytes:
+    """Return the message that asks for a prediction; raises FrameError when it is too large."""
     message = {"kind": "predict", "id": id_, "input": input_, "context": context}
-    return encode_frame(_encoder.encode(message))
+    return check_length(_encoder.encode(message))
 
 
-def cancel_frame(id_: str) -> bytes:
-    """Return the frame that asks for the end of a prediction."""
-    return encode_frame(_encoder.encode({"kind": "cancel", "id": id_}))
+def cancel_message(id_: str) -> bytes:
+    """Return the message that asks for the end of a prediction."""
+    return _encoder.encode({"kind": "cancel", "id": id_})
 
 
-def healthcheck_frame() -> bytes:
-    """Return the frame that asks whether the model is well."""
-    return encode_frame(_encoder.encode({"kind": "healthcheck"}))
+def healthcheck_message() -> bytes:
+    """Return the message that asks whether the model is well."""
+    return _encoder.encode({"kind": "healthcheck"})
 
 
-def taken_frame(id_: str) -> bytes:
-    """Return the frame that says that the files of an item were read."""
-    return encode_frame(_encoder.encode({"kind": "taken", "id": id_}))
+def usage_message() -> bytes:
+    """Return the message that asks how much memory of GPUs is in use."""
+    return _encoder.encode({"kind": "usage"})
 
 
-def stop_frame() -> bytes:
-    """Return the frame that asks the worker to end."""
-    return encode_frame(_encoder.encode({"kind": "stop"}))
+def taken_message(id_: str) -> bytes:
+    """Return the message that says that the files of an item were read."""
+    return _encoder.encode({"kind": "taken", "id": id_})
+
+
+def stop_message() -> bytes:
+    """Return the message that asks the worker to end."""
+    return _encoder.encode({"kind": "stop"})

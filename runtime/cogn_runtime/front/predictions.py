@@ -1,4 +1,4 @@
-"""Requests about predictions: from what a client sends to a prediction, and back to an answer."""
+"""Requests about predictions or trainings: from what a client sends to an answer."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ import anyio
 import msgspec
 
 from cogn_runtime.front.http import EventStream, RefusedError, Request, Response
-from cogn_runtime.front.prediction import Order, Prediction, Predictions
-from cogn_runtime.front.supervisor import BusyError, NotReadyError, Supervisor
+from cogn_runtime.front.prediction import Order, Prediction
+from cogn_runtime.front.running import DrainingError, Predictions
+from cogn_runtime.front.slots import BusyError, NotReadyError
+from cogn_runtime.front.supervisor import Supervisor
 from cogn_runtime.front.validation import InvalidInputError, validated
 from cogn_runtime.front.webhook import EVENTS, WebhookEvent
 
-__all__ = ["Answer", "cancel_prediction", "create_prediction", "put_prediction"]
+__all__ = ["Answer", "Endpoint"]
 
 _WAIT = re.compile(r'wait\s*=\s*"?(\d{1,6})"?')
 
 _MOST_READERS = 1024
-_NOT_STREAMING = (
-    "This model does not support streaming responses. "
-    "Add @cog.streaming to predict() to enable SSE."
-)
+_NOT_STREAMING = {
+    "prediction": "This model does not support streaming responses. "
+    "Add @cog.streaming to predict() to enable SSE.",
+    "training": "Training endpoints do not support streaming responses.",
+}
 _TRACE = ("traceparent", "tracestate")
 
 _log = logging.getLogger("cogn.front")
@@ -47,113 +50,129 @@ class _Body(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Body)
 
 
-async def create_prediction(
-    request: Request, supervisor: Supervisor, predictions: Predictions
-) -> Answer:
-    """Make a prediction and return it, or the refusal of the request."""
-    wanted = await _read(request)
-    id_ = wanted.id if wanted.id is not None else f"pred_{time.time_ns():x}"
-    return await _answer(request, id_, wanted, supervisor, predictions)
+class Endpoint:
+    """Answers the requests about all that a server makes: each is a `noun`."""
 
+    def __init__(self, noun: str, supervisor: Supervisor, predictions: Predictions) -> None:
+        self._noun = noun
+        self._supervisor = supervisor
+        self._predictions = predictions
 
-async def put_prediction(
-    request: Request, id_: str, supervisor: Supervisor, predictions: Predictions
-) -> Answer:
-    """Make the prediction with that id, or return what is known of it while it is made."""
-    wanted = await _read(request)
-    if (running := predictions.find(id_)) is not None:
-        if _wants_events(request):
-            return _events(running, request, predictions)
-        return Response.json(202, running.snapshot(with_input=True))
-    if wanted.id not in {None, id_}:
-        message = "prediction ID must match the ID supplied in the URL"
-        detail = {"loc": ["body", "id"], "msg": message, "type": "value_error"}
-        return Response.json(422, {"detail": [detail]})
-    return await _answer(request, id_, wanted, supervisor, predictions)
+    async def create(self, request: Request) -> Answer:
+        """Make a prediction and return it, or the refusal of the request."""
+        wanted = await _read(request)
+        id_ = wanted.id if wanted.id is not None else f"pred_{time.time_ns():x}"
+        return await self._answer(request, id_, wanted)
 
+    async def put(self, id_: str, request: Request) -> Answer:
+        """Make the prediction with that id, or return what is known of it while it is made."""
+        wanted = await _read(request)
+        if wanted.id not in {None, id_}:
+            message = f"{self._noun} ID must match the ID supplied in the URL"
+            detail = {"loc": ["body", "id"], "msg": message, "type": "value_error"}
+            return Response.json(422, {"detail": [detail]})
+        if (running := self._predictions.find(id_)) is not None:
+            if _wants_events(request):
+                return self._events(running, request)
+            known = running.snapshot(with_input=True)
+            return Response.json(202, known, headers=_place(running))
+        return await self._answer(request, id_, wanted)
 
-async def cancel_prediction(id_: str, predictions: Predictions) -> Response:
-    """Ask for the end of a prediction; 404 when none of that id runs."""
-    prediction = predictions.find(id_)
-    if prediction is None:
-        return Response.json(404, {})
-    predictions.cancel(prediction)
-    return Response.json(200, {})
+    async def cancel(self, id_: str, _request: Request) -> Response:
+        """Ask for the end of a prediction; 404 when none of that id runs."""
+        prediction = self._predictions.find(id_)
+        if prediction is None:
+            return Response.json(404, {})
+        self._predictions.cancel(prediction)
+        return Response.json(200, {})
 
+    async def _answer(self, request: Request, id_: str, wanted: _Body) -> Answer:
+        signature = self._supervisor.signature
+        if self._supervisor.is_draining:
+            return _refusal(503, "The server is about to end and takes nothing new.")
+        if signature is None or self._supervisor.status not in ("READY", "BUSY"):
+            return _not_ready()
+        is_streamed = _wants_events(request)
+        if is_streamed and not (signature.streaming and self._noun == "prediction"):
+            return self._no_events()
+        try:
+            inputs, unknown = validated(signature, wanted.input)
+        except InvalidInputError as error:
+            return Response.json(422, {"detail": error.detail})
+        if unknown:
+            _log.warning("dropped unknown inputs: %s", ", ".join(unknown))
+        given_filter = wanted.webhook_events_filter
+        order = Order(
+            id=id_,
+            given=wanted.input,
+            inputs=inputs,
+            signature=signature,
+            is_streamed=is_streamed,
+            context=wanted.context or {},
+            webhook=wanted.webhook,
+            webhook_events=EVENTS if given_filter is None else frozenset(given_filter),
+            trace={name: text for name in _TRACE if (text := request.header(name))},
+        )
+        try:
+            prediction = self._predictions.admit(order)
+        except (NotReadyError, DrainingError):
+            return _not_ready()
+        except BusyError as error:
+            later = [(b"retry-after", str(error.retry_after).encode())]
+            return _refusal(409, "At capacity - all prediction slots busy", later)
+        if is_streamed:
+            self._predictions.run_apart(prediction)
+            return self._events(prediction, request)
+        return await self._made(prediction, request)
 
-async def _answer(
-    request: Request, id_: str, wanted: _Body, supervisor: Supervisor, predictions: Predictions
-) -> Answer:
-    preference = _Preference.read(request.header("prefer"))
-    signature = supervisor.signature
-    if signature is None or supervisor.status not in ("READY", "BUSY"):
-        return _not_ready()
-    is_streamed = _wants_events(request)
-    if is_streamed and not signature.streaming:
-        return Response.json(406, {"error": _NOT_STREAMING})
-    try:
-        inputs, unknown = validated(signature, wanted.input)
-    except InvalidInputError as error:
-        return Response.json(422, {"detail": error.detail})
-    if unknown:
-        _log.warning("dropped unknown inputs: %s", ", ".join(unknown))
-    given_filter = wanted.webhook_events_filter
-    order = Order(
-        id=id_,
-        given=wanted.input,
-        inputs=inputs,
-        signature=signature,
-        is_streamed=is_streamed,
-        context=wanted.context or {},
-        webhook=wanted.webhook,
-        webhook_events=EVENTS if given_filter is None else frozenset(given_filter),
-        trace={name: text for name in _TRACE if (text := request.header(name))},
-    )
-    try:
-        prediction = predictions.admit(order)
-    except NotReadyError:
-        return _not_ready()
-    except BusyError:
-        return _refusal(409, "At capacity - all prediction slots busy")
-    if is_streamed:
-        predictions.run_apart(prediction)
-        return _events(prediction, request, predictions)
-    if preference.is_async:
-        predictions.run_apart(prediction)
-        if preference.wait:
-            with anyio.move_on_after(preference.wait):
-                await prediction.end()
-        if not prediction.is_over:
-            applied = [(b"preference-applied", b"respond-async")]
-            return Response.json(202, {"id": id_, "status": prediction.status}, headers=applied)
-        return Response.json(200, prediction.snapshot())
+    async def _made(self, prediction: Prediction, request: Request) -> Response:
+        """Make the prediction; return it, or at once or after a while that it is being made."""
+        preference = _Preference.read(request.header("prefer"))
+        if preference.is_async:
+            self._predictions.run_apart(prediction)
+            if preference.wait:
+                with anyio.move_on_after(preference.wait):
+                    await prediction.end()
+            if not prediction.is_over:
+                applied = [(b"preference-applied", b"respond-async"), *_place(prediction)]
+                known = {"id": prediction.id, "status": prediction.status}
+                return Response.json(202, known, headers=applied)
+            return Response.json(200, prediction.answer())
 
-    def gone() -> None:
-        _log.info("canceling prediction %s: its client is gone", prediction.id)
-        predictions.cancel(prediction)
+        def gone() -> None:
+            _log.info("canceling %s %s: its client is gone", self._noun, prediction.id)
+            self._predictions.cancel(prediction)
 
-    with request.watched(gone):
-        await predictions.run(prediction)
-    return Response.json(200, prediction.snapshot())
+        with request.watched(gone):
+            await self._predictions.run(prediction)
+        return Response.json(200, prediction.answer())
+
+    def _events(self, prediction: Prediction, request: Request) -> Answer:
+        """Return the prediction's events; one made for those who look on ends with the last."""
+        events = prediction.events
+        if events is None:
+            return self._no_events()
+        if events.readers >= _MOST_READERS:
+            return Response.json(429, {"error": "Too many stream subscribers"})
+
+        def ended() -> None:
+            if prediction.order.is_streamed and not events.readers:
+                self._predictions.cancel(prediction)
+
+        return EventStream(events.read(), request, ended)
+
+    def _no_events(self) -> Response:
+        return Response.json(406, {"error": _NOT_STREAMING[self._noun]})
 
 
 def _wants_events(request: Request) -> bool:
     return "text/event-stream" in request.header("accept")
 
 
-def _events(prediction: Prediction, request: Request, predictions: Predictions) -> Answer:
-    """Return the prediction's events; one made for those who look on ends with the last of them."""
-    events = prediction.events
-    if events is None:
-        return Response.json(406, {"error": _NOT_STREAMING})
-    if events.readers >= _MOST_READERS:
-        return Response.json(429, {"error": "Too many stream subscribers"})
-
-    def ended() -> None:
-        if prediction.order.is_streamed and not events.readers:
-            predictions.cancel(prediction)
-
-    return EventStream(events.read(), request, ended)
+def _place(prediction: Prediction) -> list[tuple[bytes, bytes]]:
+    """Return the header that tells the place in line, if it waits in line."""
+    number = prediction.number
+    return [(b"cogn-queue-position", str(number).encode())] if number else []
 
 
 @dataclass(frozen=True)
@@ -195,5 +214,5 @@ def _not_ready() -> Response:
     return _refusal(503, f"Setup has not finished yet. {message}")
 
 
-def _refusal(status: int, error: str) -> Response:
-    return Response.json(status, {"error": error, "status": "failed"})
+def _refusal(status: int, error: str, headers: list[tuple[bytes, bytes]] | None = None) -> Response:
+    return Response.json(status, {"error": error, "status": "failed"}, headers=headers or ())

@@ -5,20 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from typing import Literal
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 
 import cogn_runtime
-from cogn_runtime.frames import FrameDecoder
-from cogn_runtime.front.messages import Message, decode, stop_frame
+from cogn_runtime.frames import MAX_FRAME_BYTES, FrameDecoder, FrameError
+from cogn_runtime.front.messages import Message, Parcel, decode, stop_message
+from cogn_runtime.parcels import Parcels
 
-__all__ = ["WorkerProcess", "describe_exit"]
+__all__ = ["Mode", "WorkerProcess", "describe_exit"]
+
+Mode = Literal["predict", "train"]
+"""What a worker does."""
 
 # The worker's own modules are registered by their place, so that the directory they are in, and
 # the server's packages with it, stays out of the model's sys.path. The current directory goes:
@@ -28,19 +36,21 @@ import sys
 if sys.path and not sys.path[0]:
     del sys.path[0]
 import importlib.util
-location, fd, reference = sys.argv[1:]
+location, fd, parcels, mode, reference = sys.argv[1:]
 spec = importlib.util.spec_from_file_location(
     "cogn_runtime", location + "/__init__.py", submodule_search_locations=[location]
 )
 sys.modules["cogn_runtime"] = module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 from cogn_runtime.worker.main import main
-main(int(fd), reference)
+main(int(fd), parcels, mode, reference)
 """
 
 _LOCATION = str(pathlib.Path(cogn_runtime.__file__).parent)
 _READ_BYTES = 64 * 1024
 _DRAIN_BYTES = 8 * 1024 * 1024
+_RELAY_BYTES = 512 * 1024
+"""What is handed on at once of very much output, so that requests are answered between."""
 
 
 class WorkerProcess:
@@ -55,23 +65,29 @@ class WorkerProcess:
         stream: anyio.abc.SocketStream,
         output: int,
         on_output: Callable[[bytes], None],
+        directory: str,
     ) -> None:
         self._process = process
+        self._directory = directory
+        self._parcels = Parcels(directory, "front")
         self._stream = stream
         self._sending = anyio.Lock()
         self._output = output
         self._on_output = on_output
 
     @classmethod
-    async def start(cls, reference: str, on_output: Callable[[bytes], None]) -> WorkerProcess:
+    async def start(
+        cls, reference: str, mode: Mode, on_output: Callable[[bytes], None]
+    ) -> WorkerProcess:
         """Start a worker for the model at `reference`; raises OSError when that is impossible."""
+        directory = tempfile.mkdtemp(prefix="cogn-parcels-")
         ours, theirs = socket.socketpair()
         output, printed = os.pipe()
         try:
             os.set_blocking(output, False)
             command = [sys.executable, "-c", _START_WORKER]
             process = await anyio.open_process(
-                [*command, _LOCATION, str(theirs.fileno()), reference],
+                [*command, _LOCATION, str(theirs.fileno()), directory, mode, reference],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=printed,
@@ -82,17 +98,28 @@ class WorkerProcess:
         except BaseException:
             ours.close()
             os.close(output)
+            shutil.rmtree(directory, ignore_errors=True)
             raise
         finally:
             theirs.close()
             os.close(printed)
-        return cls(process, stream, output, on_output)
+        return cls(process, stream, output, on_output, directory)
 
-    async def send(self, frame: bytes) -> None:
-        """Send a frame, the whole of it even when whoever sends it is canceled.
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
 
-        To a worker that is gone, do nothing: `wait` tells about its end.
+    async def send(self, message: bytes) -> None:
+        """Send a message, the whole of it even when whoever sends it is canceled.
+
+        To a worker that is gone, do nothing: `wait` tells about its end. Raises OSError when there
+        is no room for a message that is too large for a frame.
         """
+        if len(message) > MAX_FRAME_BYTES:
+            frame = await anyio.to_thread.run_sync(self._parcels.frame, message)
+        else:
+            frame = self._parcels.frame(message)
         async with self._sending:
             with (
                 anyio.CancelScope(shield=True),
@@ -112,19 +139,28 @@ class WorkerProcess:
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 return
             for payload in decoder.feed(data):
-                yield decode(payload)
+                message = decode(payload)
+                if isinstance(message, Parcel):
+                    message = decode(await self._taken(message.name))
+                yield message
+
+    async def _taken(self, parcel: str) -> bytes:
+        try:
+            return await anyio.to_thread.run_sync(self._parcels.take, parcel)
+        except OSError as error:
+            raise FrameError(f"a parcel cannot be read: {error}") from error
 
     async def relay_output(self) -> None:
         """Hand on what is printed as it arrives, until nobody can print any more."""
-        while self.drain_output():
+        while self.drain_output(_RELAY_BYTES):
             await anyio.wait_readable(self._output)
 
-    def drain_output(self) -> bool:
+    def drain_output(self, most: int = _DRAIN_BYTES) -> bool:
         """Hand on what has been printed by now; return whether there can be more.
 
         What the worker wrote before it sent a message is in the pipe when the message arrives.
         """
-        for _ in range(_DRAIN_BYTES // _READ_BYTES):
+        for _ in range(most // _READ_BYTES):
             try:
                 data = os.read(self._output, _READ_BYTES)
             except BlockingIOError:
@@ -146,23 +182,32 @@ class WorkerProcess:
     async def close(self, grace: float) -> None:
         """End the worker, killing it if it takes longer than `grace` seconds."""
         with anyio.CancelScope(shield=True):
-            with anyio.move_on_after(grace):
-                await self.send(stop_frame())
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self.relay_output)  # it may print while it ends
+                with anyio.move_on_after(grace):
+                    await self.send(stop_message())
+                    await self.wait()
+                self.kill()
                 await self.wait()
-            self.kill()
-            await self.wait()
+                tasks.cancel_scope.cancel()
             await self._stream.aclose()
         self.drain_output()
         os.close(self._output)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def describe_exit(code: int) -> str:
-    """Return in words how a process ended that `WorkerProcess.wait` returned `code` for."""
+def describe_exit(code: int, memory: str | None = None) -> str:
+    """Return in words how a process ended that `WorkerProcess.wait` returned `code` for.
+
+    `memory` is what the kernel says about memory, if it killed a process for it.
+    """
     if code >= 0:
         return f"it exited with code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = ", as happens when memory runs out" if -code == signal.SIGKILL else ""
-    return f"it was killed by {name}{hint}"
+    if -code == signal.SIGKILL:
+        hint = f": {memory}" if memory else ", as happens when memory runs out"
+        return f"it was killed by {name}{hint}"
+    return f"it was killed by {name}"

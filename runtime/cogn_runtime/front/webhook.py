@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import time
 import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
 import msgspec
 
-import cogn_runtime
+from cogn_runtime.front.outgoing import Outgoing, PrivateAddressError, shown
 
 __all__ = ["EVENTS", "Webhook", "WebhookEvent", "WebhookOptions"]
 
@@ -37,6 +35,7 @@ class WebhookOptions:
 
     throttle: float = 0.5
     token: str | None = None
+    outgoing: Outgoing = field(default_factory=Outgoing)
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_AT_ONCE))
     """Bounds the requests at once, apart from the threads that serve clients."""
 
@@ -62,7 +61,6 @@ class Webhook:
         self._snapshot = snapshot
         self._headers = {
             "Content-Type": "application/json",
-            "User-Agent": f"cogn/{cogn_runtime.__version__}",
             **trace,
         }
         if options.token:
@@ -93,7 +91,7 @@ class Webhook:
         try:
             await self._run()
         except Exception:  # noqa: BLE001 - a fault of one webhook must not end a prediction
-            _log.exception("a webhook to %s", _shown(self._url))
+            _log.exception("a webhook to %s", shown(self._url))
 
     async def _run(self) -> None:
         while True:
@@ -110,7 +108,7 @@ class Webhook:
                     return
                 if attempt < _RETRIES:
                     await anyio.sleep(0.1 * 2.0 ** min(attempt, 10))
-            _log.error("gave up telling %s that the prediction is over", _shown(self._url))
+            _log.error("gave up telling %s that the prediction is over", shown(self._url))
 
     async def _send(self) -> bool:
         """Send a snapshot; return whether it is worth another attempt."""
@@ -118,6 +116,7 @@ class Webhook:
         try:
             await anyio.to_thread.run_sync(
                 _post,
+                self._options,
                 self._url,
                 body,
                 self._headers,
@@ -125,41 +124,15 @@ class Webhook:
                 abandon_on_cancel=True,
             )
         except urllib.error.HTTPError as error:
-            _log.warning("%s answered a webhook with %d", _shown(self._url), error.code)
+            _log.warning("%s answered a webhook with %d", shown(self._url), error.code)
             return error.code in _TRANSIENT
         except (OSError, ValueError) as error:
-            _log.warning("cannot send a webhook to %s: %s", _shown(self._url), error)
-            return not isinstance(error, ValueError)
+            _log.warning("cannot send a webhook to %s: %s", shown(self._url), error)
+            return not isinstance(error, ValueError | PrivateAddressError)
         return False
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Any,  # noqa: ANN401 - as the base class has it
-        newurl: str,
-    ) -> None:
-        """Follow none: a POST must not turn into a GET somewhere else."""
-
-
-def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+def _post(options: WebhookOptions, url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """Send a request; raises OSError, of which urllib's errors are kinds, or ValueError."""
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("it is no http(s) URL")
-    request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310 - checked
-    opener = urllib.request.build_opener(_NoRedirects)
-    with opener.open(request, timeout=_TIMEOUT) as response:
+    with options.outgoing.send("POST", url, body, headers, _TIMEOUT) as response:
         response.read(1 << 16)
-
-
-def _shown(url: str) -> str:
-    """Return a URL for the log, without what may be secret in it."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-    except ValueError:
-        return "a URL that cannot be read"
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"

@@ -37,7 +37,7 @@ _SCALARS: dict[ScalarName, Object] = {
 }
 
 
-def render(predict: Signature, *, train: Signature | None = None, version: str) -> Object:
+def render(predict: Signature | None, *, train: Signature | None = None, version: str) -> Object:
     """Return the OpenAPI document of a model that predicts and, with `train`, trains.
 
     `version` is that of the software which serves it. Raises SignatureError when an input with
@@ -48,7 +48,8 @@ def render(predict: Signature, *, train: Signature | None = None, version: str) 
         "/": {"get": _get("Root", "root__get")},
         "/health-check": {"get": _get("Healthcheck", "healthcheck_health_check_get")},
     }
-    _describe("Prediction", "predict", "", predict, schemas, paths)
+    if predict is not None:
+        _describe("Prediction", "predict", "", predict, schemas, paths)
     if train is not None:
         _describe("Training", "train", "Training", train, schemas, paths)
     schemas |= _COMMON_SCHEMAS

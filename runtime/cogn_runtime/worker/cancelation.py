@@ -27,6 +27,14 @@ class Cancelation:
         """Whether the prediction that ran last was told to end."""
         signal.signal(signal.SIGUSR1, self._interrupt)
 
+    def expect(self, id_: str) -> None:
+        """Say that a prediction was asked for: what was said of an earlier one of its id is over.
+
+        On the thread that receives, before `running`.
+        """
+        if self._wanted == id_:
+            self._wanted = None
+
     def request(self, id_: str) -> None:
         """Ask for the end of a prediction, from any thread; one that is over is left alone."""
         self._wanted = id_

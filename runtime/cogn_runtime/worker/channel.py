@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cogn_runtime.frames import FrameDecoder, encode_frame
+from cogn_runtime.frames import FrameDecoder
+from cogn_runtime.parcels import Parcels
+from cogn_runtime.worker.failures import print_traceback
 
-__all__ = ["Channel", "encode_message"]
+__all__ = ["Channel"]
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -25,39 +27,76 @@ class Channel:
     all processes the model started, which are one process group, are then killed.
     """
 
-    def __init__(self, fd: int) -> None:
-        """Speak through the socket `fd`."""
+    def __init__(self, fd: int, parcels: str) -> None:
+        """Speak through the socket `fd`; what is large passes through the directory `parcels`."""
         os.set_inheritable(fd, False)
+        self._parcels = Parcels(parcels, "worker")
         self._socket = socket.socket(fileno=fd)
         self._sending = threading.Lock()
         self._requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.on_predict: Callable[[dict[str, Any]], object] = self.enqueue
+        """Called on the thread with a request for a prediction."""
+        self.on_stop: Callable[[], object] = lambda: self._requests.put(None)
+        """Called on the thread when the front wants nothing more."""
         self.on_cancel: Callable[[str], object] = lambda _id: None
         """Called on the thread with the id of a prediction that is to end."""
         self.on_healthcheck: Callable[[], object] = lambda: None
         """Called on the thread when the front asks whether the model is well."""
+        self.on_usage: Callable[[], object] = lambda: None
+        """Called on the thread when the front asks what the model uses."""
         self.on_taken: Callable[[str], object] = self._taken.put
         """Called on the thread when the files of an item of a prediction were read."""
-        threading.Thread(target=self._receive, name="cogn-channel", daemon=True).start()
+        threading.Thread(target=self._serve, name="cogn-channel", daemon=True).start()
 
     def send(self, kind: str, **members: object) -> None:
-        """Send one message; raises ValueError, TypeError or FrameError for what is no message."""
-        self.send_encoded(encode_message(kind, **members))
+        """Send one message; raises what `frame` raises."""
+        self.send_frame(self.frame(kind, **members))
 
-    def send_encoded(self, frame: bytes) -> None:
-        """Send a frame that `encode_message` made."""
-        with self._sending:
-            self._socket.sendall(frame)
+    def frame(self, kind: str, **members: object) -> bytes:
+        """Return the frame of a message, its keys sorted.
+
+        Raises TypeError or ValueError when a member is not JSON, FrameError when it is too large,
+        OSError when there is no room for a large one.
+        """
+        text = json.dumps(
+            {"kind": kind, **members},
+            ensure_ascii=False,
+            allow_nan=False,
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+        return self._parcels.frame(text.encode())
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send what `frame` returned, the whole of it: the signal to cancel has to wait for it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        try:
+            with self._sending:
+                self._socket.sendall(frame)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
     def wait_taken(self, id_: str) -> None:
         """Wait until the front has read the files of an item of a prediction."""
         while self._taken.get() != id_:  # one that was canceled may have left an answer
             pass
 
+    def enqueue(self, request: dict[str, Any]) -> None:
+        """Have `requests` yield a request."""
+        self._requests.put(request)
+
     def requests(self) -> Iterator[dict[str, Any]]:
         """Yield the front's requests until it says stop."""
         while (request := self._requests.get()) is not None:
             yield request
+
+    def _serve(self) -> None:
+        try:
+            self._receive()
+        except BaseException as error:  # noqa: BLE001 - without this thread nothing is of use
+            print_traceback(error)
+            os._exit(1)
 
     def _receive(self) -> None:
         decoder = FrameDecoder()
@@ -70,30 +109,19 @@ class Channel:
                 os.killpg(os.getpgrp(), signal.SIGKILL)
             for payload in decoder.feed(data):
                 message = json.loads(payload)
+                if message["kind"] == "parcel":
+                    message = json.loads(self._parcels.take(message["name"]))
                 if message["kind"] == "stop":
-                    self._requests.put(None)
+                    self.on_stop()
                     return
                 match message["kind"]:
                     case "cancel":
                         self.on_cancel(message["id"])
                     case "healthcheck":
                         self.on_healthcheck()
+                    case "usage":
+                        self.on_usage()
                     case "taken":
                         self.on_taken(message["id"])
                     case _:
-                        self._requests.put(message)
-
-
-def encode_message(kind: str, **members: object) -> bytes:
-    """Return the frame of a message, its keys sorted.
-
-    Raises TypeError or ValueError when a member is not JSON, FrameError when it is too large.
-    """
-    text = json.dumps(
-        {"kind": kind, **members},
-        ensure_ascii=False,
-        allow_nan=False,
-        sort_keys=True,
-        separators=(",", ":"),
-    )
-    return encode_frame(text.encode())
+                        self.on_predict(message)

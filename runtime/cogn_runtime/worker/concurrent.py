@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import threading
 from typing import Any
 
 from cog.scope import entered
 from cogn_runtime.worker.answers import item_frame, result_frame, scope_of
-from cogn_runtime.worker.channel import Channel, encode_message
+from cogn_runtime.worker.channel import Channel
 from cogn_runtime.worker.failures import describe, flush, print_traceback, traceback_text
 from cogn_runtime.worker.inputs import python_inputs
 from cogn_runtime.worker.loader import Model
@@ -32,20 +31,17 @@ class Loop:
         self._taken: dict[str, asyncio.Event] = {}
 
     async def serve(self) -> None:
-        """Answer requests until the front says stop."""
+        """Say that the model is ready, and answer requests until the front says stop."""
         loop = asyncio.get_running_loop()
         stopped = asyncio.Event()
         if not self._is_alone:
             print_apart()
-
-        def receive() -> None:
-            for request in self._channel.requests():
-                loop.call_soon_threadsafe(self._start, request)
-            loop.call_soon_threadsafe(stopped.set)
-
+        # All on the thread that receives, so that they come in their order.
+        self._channel.on_predict = lambda request: loop.call_soon_threadsafe(self._start, request)
+        self._channel.on_stop = lambda: loop.call_soon_threadsafe(stopped.set)
         self._channel.on_cancel = lambda id_: loop.call_soon_threadsafe(self._cancel, id_)
         self._channel.on_taken = lambda id_: loop.call_soon_threadsafe(self._go_on, id_)
-        threading.Thread(target=receive, name="cogn-requests", daemon=True).start()
+        self._channel.send("ready")
         await stopped.wait()
 
     def _start(self, request: dict[str, Any]) -> None:
@@ -55,7 +51,8 @@ class Loop:
     def _cancel(self, id_: str) -> None:
         if id_ in self._tasks:
             self._canceled.add(id_)
-            self._tasks[id_].cancel()
+            # After the task's first step, which is due: one that never began would never answer.
+            asyncio.get_running_loop().call_soon(self._tasks[id_].cancel)
 
     def _go_on(self, id_: str) -> None:
         if id_ in self._taken:
@@ -66,14 +63,14 @@ class Loop:
         try:
             frame = await self._predict(id_, request)
         except asyncio.CancelledError:  # before or after the model's own code
-            frame = encode_message("canceled", id=id_)
+            frame = self._channel.frame("canceled", id=id_)
         finally:
             del self._tasks[id_]
         if id_ in self._canceled:
             self._canceled.discard(id_)
-            frame = encode_message("canceled", id=id_)
+            frame = self._channel.frame("canceled", id=id_)
         flush()
-        self._channel.send_encoded(frame)
+        self._channel.send_frame(frame)
 
     async def _predict(self, id_: str, request: dict[str, Any]) -> bytes:
         """Return the frame that answers one request."""
@@ -86,7 +83,7 @@ class Loop:
                 result = self._model.run(**arguments)
                 if self._model.signature.output_mode != "value":
                     await self._send_items(id_, result)
-                    return result_frame(id_, None, [])
+                    return result_frame(id_, None, [], self._channel)
                 if inspect.isasyncgen(result):
                     result = [item async for item in result]
                 output, files = json_output(await result if inspect.isawaitable(result) else result)
@@ -97,8 +94,10 @@ class Loop:
                     print_traceback(error)
                 else:
                     print_attributed(traceback_text(error))
-                return encode_message("failed", id=id_, error=describe(error))
-        return result_frame(id_, output, files)
+                return self._channel.frame("failed", id=id_, error=describe(error))
+        if id_ in self._canceled:
+            raise asyncio.CancelledError
+        return result_frame(id_, output, files, self._channel)
 
     async def _send_items(self, id_: str, result: Any) -> None:  # noqa: ANN401 - what a model returns
         """Send the items of the output as they are made."""
@@ -116,14 +115,14 @@ class Loop:
                 await result.aclose()
 
     async def _send_item(self, id_: str, item: object) -> None:
-        frame, has_files = item_frame(id_, item)
+        frame, has_files = item_frame(id_, item, self._channel)
         flush()
         if not has_files:
-            self._channel.send_encoded(frame)
+            self._channel.send_frame(frame)
             return
         self._taken[id_] = taken = asyncio.Event()
         try:
-            self._channel.send_encoded(frame)
+            self._channel.send_frame(frame)
             await taken.wait()  # the model may write the next item into the same file
         finally:
             del self._taken[id_]

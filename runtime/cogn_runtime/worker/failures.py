@@ -10,6 +10,7 @@ import traceback
 
 __all__ = ["describe", "flush", "print_traceback", "traceback_text"]
 
+_LONGEST = 64 * 1024
 _NOT_THE_MODEL = (str(pathlib.Path(__file__).parent.parent), "<frozen importlib")
 
 
@@ -21,6 +22,8 @@ def describe(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - the model's exceptions may be broken too
         return name
     shown = f"{name}: {text}" if text else name
+    if len(shown) > _LONGEST:
+        shown = f"{shown[:_LONGEST]}..."
     return shown.encode(errors="backslashreplace").decode()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cog
 from cogn_runtime.schema import Signature
 from cogn_runtime.schema.live import signature_of
 from cogn_runtime.worker.weights import weights_for
@@ -27,7 +28,7 @@ class Model:
     """A loaded model: `run` makes a prediction, `setup` comes first, once.
 
     All its functions may return what is to be awaited. `slots` is how many predictions it makes at
-    once. `healthcheck` tells whether it is well, if it has one.
+    once. `healthcheck` tells whether it is well, `teardown` comes last, if it has them.
     """
 
     signature: Signature
@@ -35,10 +36,13 @@ class Model:
     setup: Callable[[], object]
     slots: int
     healthcheck: Callable[[], Any] | None = None
+    teardown: Callable[[], Any] | None = None
 
 
-def load(reference: str) -> Model:
+def load(reference: str, mode: str = "predict") -> Model:
     """Return the model at `reference`, `file.py:Class` or `file.py:function`.
+
+    In the mode `train` it is what trains: of a class, its `train()`.
 
     The file is relative to the current directory, which has to be on `sys.path`.
     Raises LoadError, SignatureError, and whatever the module itself raises when it is imported.
@@ -51,17 +55,18 @@ def load(reference: str) -> Model:
         raise LoadError(f"{file} defines nothing called {name}")
     if inspect.isclass(target):
         model = target()
-        attribute = _run_attribute(target)
+        attribute = _run_attribute(target, ("train",) if mode == "train" else ("run", "predict"))
         run, title = getattr(model, attribute), f"{name}.{attribute}"
         setup = _setup_of(model)
-        healthcheck = getattr(model, "healthcheck", None)
+        healthcheck, teardown = (getattr(model, each, None) for each in ("healthcheck", "teardown"))
     elif callable(target):
         run, title = target, name
-        setup, healthcheck = _nothing, None
+        setup, healthcheck, teardown = _nothing, None, None
     else:
         raise LoadError(f"{name} in {file} is neither a class nor a function")
     signature = signature_of(run, title)
-    return Model(signature, run, setup, _slots(signature), healthcheck)
+    slots = 1 if mode == "train" else _slots(signature)
+    return Model(signature, run, setup, slots, healthcheck, teardown)
 
 
 def _slots(signature: Signature) -> int:
@@ -89,11 +94,13 @@ def _import_file(file: pathlib.Path) -> object:
     return module
 
 
-def _run_attribute(cls: type) -> str:
-    for attribute in ("run", "predict"):
-        if callable(getattr(cls, attribute, None)):
+def _run_attribute(cls: type, attributes: tuple[str, ...]) -> str:
+    for attribute in attributes:
+        own = getattr(cls, attribute, None)
+        if callable(own) and own is not getattr(cog.BaseRunner, attribute, None):
             return attribute
-    raise LoadError(f"{cls.__name__} must define run() or predict()")
+    wanted = " or ".join(f"{each}()" for each in attributes)
+    raise LoadError(f"{cls.__name__} must define {wanted}")
 
 
 def _setup_of(model: object) -> Callable[[], object]:

@@ -8,7 +8,7 @@ from typing import Any
 from cog.scope import entered
 from cogn_runtime.worker.answers import item_frame, result_frame, scope_of
 from cogn_runtime.worker.cancelation import Cancelation
-from cogn_runtime.worker.channel import Channel, encode_message
+from cogn_runtime.worker.channel import Channel
 from cogn_runtime.worker.failures import describe, flush, print_traceback
 from cogn_runtime.worker.inputs import python_inputs
 from cogn_runtime.worker.loader import Model
@@ -18,13 +18,20 @@ __all__ = ["serve"]
 
 
 def serve(model: Model, channel: Channel) -> None:
-    """Answer requests until the front says stop."""
+    """Say that the model is ready, and answer requests until the front says stop."""
     cancelation = Cancelation()
+
+    def receive(request: dict[str, Any]) -> None:
+        cancelation.expect(request["id"])
+        channel.enqueue(request)
+
     channel.on_cancel = cancelation.request
+    channel.on_predict = receive
+    channel.send("ready")
     for request in channel.requests():
         answer = _predict(model, request, channel, cancelation)
         flush()
-        channel.send_encoded(answer)
+        channel.send_frame(answer)
 
 
 def _predict(
@@ -50,19 +57,19 @@ def _predict(
                 output, files = None, []
     except BaseException as error:  # noqa: BLE001
         if cancelation.is_delivered:
-            return encode_message("canceled", id=id_)
+            return channel.frame("canceled", id=id_)
         print_traceback(error)
-        return encode_message("failed", id=id_, error=describe(error))
+        return channel.frame("failed", id=id_, error=describe(error))
     if cancelation.is_delivered:  # the model caught it and went on
-        return encode_message("canceled", id=id_)
-    return result_frame(id_, output, files)
+        return channel.frame("canceled", id=id_)
+    return result_frame(id_, output, files, channel)
 
 
 def _send_items(id_: str, items: Any, channel: Channel) -> None:  # noqa: ANN401 - what a model returns
     """Send the items of the output as they are made."""
     for item in items:
-        frame, has_files = item_frame(id_, item)
+        frame, has_files = item_frame(id_, item, channel)
         flush()
-        channel.send_encoded(frame)
+        channel.send_frame(frame)
         if has_files:  # the model may write the next item into the same file
             channel.wait_taken(id_)
