@@ -125,9 +125,9 @@ def test_to_another_registry_the_base_is_streamed_past_the_disk(team: Team, regi
     for each in team.digests:
         url = f"http://{registry}/v2/hello-on-base/blobs/{each}"
         assert httpx.head(url).status_code == 200
-    # Where the large one went is remembered.
+    # Where the large one went is remembered, and the other is looked for there too.
     assert team.assemble("--push", f"{registry}/hello-on-base-again:1") == digest
-    assert team.read() == team.digests[1:]
+    assert team.read() == []
 
 
 def test_a_sparse_layout_has_all_but_the_base(team: Team, registry: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cogn.cli.main import cogn
+from cogn.layers.errors import SourceError
 from cogn.report import CognError
 from cogn.resolver.signature import PredictorError, UnknownValueError
 from support.sealed import SealedProject, sealed_project
@@ -84,6 +85,23 @@ def test_labels_can_be_added_and_cogns_own_stay(project: SealedProject) -> None:
     assert labels["run.cog.has_init"] == "true"
     for wrong in ("team", "=blue", "run.cog.version=2"):
         assert assemble(project, "--label", wrong).exit_code == 2
+
+
+def test_a_project_that_trains_says_where_and_with_what(project: SealedProject) -> None:
+    config = (project.root / "cog.yaml").read_text("utf-8")
+    (project.root / "cog.yaml").write_text(f"{config}train: train.py:train\n")
+    (project.root / "train.py").write_text("def train(steps: int) -> str: ...\n")
+    labels, manifest = configuration(project, assemble(project).stdout)
+    document = json.loads(labels["run.cog.openapi_schema"])
+    assert {"/predictions", "/trainings"} <= document["paths"].keys()
+    assert json.loads(labels["run.cog.config"])["train"] == "train.py:train"
+    config = json.loads(blob(project, manifest["config"]["digest"]).read_bytes())["config"]
+    assert "COG_TRAIN_TYPE_STUB=train.py:train" in config["Env"]
+    (project.root / ".dockerignore").write_text("train.py\n")
+    with pytest.raises(SourceError) as caught:
+        assemble(project)
+    message = "`train.py`, which has the training, does not go into the image"
+    assert caught.value.message == message
 
 
 def test_an_input_that_only_running_tells_is_an_error_with_both_ways_on(

@@ -16,13 +16,14 @@ from cogn.layers.debian.listing import listings
 from cogn.layers.destination import LayerBlob
 from cogn.layers.errors import StaleLockError
 from cogn.layers.facts import debian_facts
-from cogn.layers.places import Places
 from cogn.layers.registry import RegistryDestination
 from cogn.lockfiles import BaseLayer, ImageBase
 from cogn.report import Reporter
 from cogn.store import Cache
 from cogn.store.images import Rootfs
+from cogn.store.places import Places
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
+from cogn.store.vendor import VENDOR_MARK, VendorDirectory
 from support.bases import small_base
 from support.debian import make_deb, tar_member
 from support.images import _Nothing
@@ -141,3 +142,30 @@ def test_a_cached_layer_of_a_base_is_still_known_to_be_in_its_registry(tmp_path:
     assert near is not None
     assert near.sources == far.sources == ((source.host, "team/base"),)
     assert near.open is not far.open
+
+
+def test_a_directory_that_has_the_layers_spares_asking_their_registry(tmp_path: Path) -> None:
+    with FakeRegistry() as source, FakeRegistry() as target:
+        base = image_base(source, {"a": b"1"})
+        (locked,) = base.layers
+        blob = source.repositories["team/base"].blobs[locked.digest]
+        (tmp_path / "vendor").mkdir()
+        (tmp_path / "vendor/layer").write_bytes(blob)
+        (tmp_path / "vendor" / VENDOR_MARK).write_text('{"format":1}')
+
+        async def run() -> None:
+            cache = Cache(tmp_path / "cache")
+            async with Registries.open(RegistryConfiguration({}, {}), Reporter()) as registries:
+                paths = {locked.digest.removeprefix("sha256:"): "layer"}
+                vendor = VendorDirectory.opened(tmp_path / "vendor", paths, Reporter())
+                bases = BaseImages([base], registries, cache, Reporter(), vendor)
+                repository = await registries.push_target(Reference.parse(f"{target.host}/x:1"))
+                destination = RegistryDestination(repository, places=Places(cache))
+                ((name, layer),) = base_layers(base)
+                blob = bases.blob(name, layer)
+                assert blob is not None
+                await destination.put_layer(blob)
+
+        anyio.run(run)
+        assert target.repositories["x"].blobs.keys() == {locked.digest}
+        assert source.requests == []

@@ -20,7 +20,6 @@ from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
 from cogn.layers.layout import OciLayout
 from cogn.layers.notes import LayerNotes
-from cogn.layers.places import Places
 from cogn.layers.publish import publish
 from cogn.layers.recipe import (
     FilesRecipe,
@@ -32,9 +31,10 @@ from cogn.layers.recipe import (
 )
 from cogn.layers.registry import RegistryDestination
 from cogn.layers.weights import read_source, source_recipes
-from cogn.lockfiles import Deb, Seal, Wheel
+from cogn.lockfiles import Deb, Seal, StandalonePython, Wheel
 from cogn.report import Reporter, Task
 from cogn.store import Cache
+from cogn.store.places import Places
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
 from support.debian import make_deb, tar_member
 from support.images import blob_of, ensure, rot
@@ -66,12 +66,18 @@ class Shelf:
         self._cache = cache
         self._files = files
 
-    async def fetch(self, debs: Sequence[Deb], wheels: Sequence[Wheel]) -> Mapping[str, Path]:
+    async def fetch(
+        self,
+        debs: Sequence[Deb],
+        wheels: Sequence[Wheel],
+        pythons: Sequence[StandalonePython],
+    ) -> Mapping[str, Path]:
         for file in self._files:
             data = file.read_bytes()
             if self._cache.find(hashlib.sha256(data).hexdigest()) is None:
                 self._cache.add(data)
-        hashes = [*(deb.sha256 for deb in debs), *(wheel.sha256 for wheel in wheels)]
+        entries: list[Deb | Wheel | StandalonePython] = [*debs, *wheels, *pythons]
+        hashes = [each.sha256 for each in entries]
         return {sha256: self._cache.path(sha256) for sha256 in hashes}
 
 

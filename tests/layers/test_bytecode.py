@@ -15,14 +15,14 @@ import pytest
 
 from cogn import lockfiles
 from cogn.layers import bytecode
-from cogn.layers.bytecode import needed_debs, open_bytecode
+from cogn.layers.bytecode import needed_interpreters, open_bytecode
 from cogn.layers.content import read_all
 from cogn.layers.entry import Entry, Kind
 from cogn.layers.errors import BytecodeError
 from cogn.layers.facts import Facts, merged_usr
 from cogn.layers.inputs import LockedInputs
 from cogn.layers.interpreter import unpacked_interpreter
-from cogn.layers.plan import SITE, interpreter_packages
+from cogn.layers.plan import SITE, interpreter_of
 from cogn.layers.recipe import BytecodeRecipe
 from cogn.lockfiles import LOCK_NAME, Lock, Wheel
 from cogn.store import Cache
@@ -83,7 +83,7 @@ class House:
             name="bytecode",
             architecture=self.architecture,
             python=VERSION,
-            debs=self._debs,
+            interpreter=self._debs,
             prefix=prefix,
             wheels=wheels,
         )
@@ -105,13 +105,14 @@ def lock(locked: dict[str, Path]) -> Lock:
 def packages(lock: Lock, locked: dict[str, Path]) -> Mapping[str, Path]:
     """The packages that make up the lock's interpreter, by hash."""
     (environment,) = lock.environments.values()
-    debs = interpreter_packages(environment)
+    debs = interpreter_of(environment)
+    assert isinstance(debs, tuple)
     assert len(debs) == 6
 
     async def fetch() -> Mapping[str, Path]:
         async with Fetcher.open(Cache()) as fetcher:
             inputs = LockedInputs(lock, locked["hello"], fetcher, {})
-            return await inputs.fetch(debs, [])
+            return await inputs.fetch(debs, [], [])
 
     return anyio.run(fetch)
 
@@ -178,10 +179,10 @@ def test_the_interpreter_of_another_platform_does_as_well(house: House) -> None:
     other = replace(
         house.recipe(sample),
         architecture="arm64" if house.architecture == "amd64" else "amd64",
-        debs=(),
-        equivalents=((house.architecture, house.recipe().debs),),
+        interpreter=(),
+        equivalents=((house.architecture, house.recipe().interpreter),),
     )
-    assert set(needed_debs(other)) == set(house.recipe().debs)
+    assert needed_interpreters(other) == ((), house.recipe().interpreter)
     with open_bytecode(house.files, Cache(house.directory / "other"), 2) as opened:
         assert contents(opened.entries(other)) == expected
 

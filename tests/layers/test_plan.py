@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from cogn.layers.plan import SITE, interpreter_packages, plan, system_groups
-from cogn.layers.recipe import BytecodeRecipe, PackagesRecipe, Recipe, WheelsRecipe, digest_of
+from cogn.layers.plan import SITE, interpreter_of, plan, system_groups
+from cogn.layers.recipe import (
+    BytecodeRecipe,
+    FixupRecipe,
+    PackagesRecipe,
+    Recipe,
+    WheelsRecipe,
+    digest_of,
+)
+from cogn.lockfiles import StandalonePython
 from support.locks import (
     AMD64,
     ARM64,
@@ -274,4 +282,36 @@ def test_what_an_image_has_already_has_no_layer_and_compiles_all_the_same() -> N
     environment = make_environment(base=base, python=python)
     recipes = planned(base=base, python=python)
     assert [r.name for r in recipes][:2] == ["server", "bytecode of python 3.12.3"]
-    assert [deb.name for deb in interpreter_packages(environment)] == list(names)
+    interpreter = interpreter_of(environment)
+    assert isinstance(interpreter, tuple)
+    assert [deb.name for deb in interpreter] == list(names)
+
+
+def test_a_python_for_every_base_is_one_layer_for_all_and_the_one_that_links_lead_to() -> None:
+    python = StandalonePython(
+        version="3.12.4", reason="", release="20260101", file="cpython.tar.gz", sha256=HEX
+    )
+    own, image = (
+        {recipe.name: recipe for recipe in planned(python=python, base=base)}
+        for base in (make_environment().base, make_image_base())
+    )
+    same = ("python 3.12.4", "bytecode of python 3.12.4", "wheels", "bytecode of wheels")
+    assert [digest_of(own[name]) for name in same] == [digest_of(image[name]) for name in same]
+    bytecode, fixup = own["bytecode of python 3.12.4"], own["system files"]
+    assert isinstance(bytecode, BytecodeRecipe)
+    assert isinstance(fixup, FixupRecipe)
+    assert (bytecode.interpreter, bytecode.prefix) == (python, "opt/cogn/python/lib/python3.12")
+    assert fixup.path_file == "opt/cogn/python/lib/python3.12/site-packages/cogn.pth"
+    links = dict(fixup.links)
+    assert links["usr/local/bin/python"] == "/opt/cogn/python/bin/python"
+    assert links["usr/local/bin/pip3.12"] == "/opt/cogn/python/bin/pip3.12"
+    assert fixup.pip is None
+
+
+def test_pip_is_apart_and_changes_no_layer_but_that_of_its_program() -> None:
+    plain, with_pip = (
+        {recipe.name: digest_of(recipe) for recipe in planned(tools=tools)}
+        for tools in ((), (make_wheel_entry("pip"),))
+    )
+    assert with_pip.keys() - plain.keys() == {"pip", "bytecode of pip"}
+    assert {name for name in plain if plain[name] != with_pip[name]} == {"system files"}

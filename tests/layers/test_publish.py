@@ -16,13 +16,13 @@ from cogn.layers.errors import LayerError, SealError
 from cogn.layers.home import SharedHome
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
-from cogn.layers.places import Places
 from cogn.layers.publish import Publication, publish
 from cogn.layers.recipe import FilesRecipe, digest_of
 from cogn.layers.registry import RegistryDestination
 from cogn.lockfiles import Seal
 from cogn.report import Reporter, Task
 from cogn.store import Cache
+from cogn.store.places import Places
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
 from cogn.store.tasks import task_group
 from support import registry as fake
@@ -202,7 +202,7 @@ def test_a_stream_that_is_not_what_was_sealed_does_not_arrive(
 
 
 class Unreachable:
-    async def fetch(self, debs: Sequence[object], wheels: Sequence[object]) -> dict[str, Path]:
+    async def fetch(self, *entries: Sequence[object]) -> dict[str, Path]:
         raise AssertionError
 
 

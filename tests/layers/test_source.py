@@ -53,6 +53,8 @@ def test_what_is_no_source_is_left_out(tmp_path: Path) -> None:
         (tmp_path / path).write_text("")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/oci-layout").write_text("")
+    (tmp_path / "vendor/wheels").mkdir(parents=True)
+    (tmp_path / "vendor/cogn-vendor.json").write_text("")
     (tmp_path / "predict.py").write_text("")
     assert [entry.path for entry in source_entries(tmp_path)] == ["src", "src/predict.py"]
 

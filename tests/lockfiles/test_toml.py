@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from cogn.lockfiles import (
     Asked,
+    BuiltFrom,
     Lock,
     LockError,
     LockFormatError,
     LockMissingError,
+    StandalonePython,
     dumps,
     loads,
     read,
@@ -54,6 +56,34 @@ def test_a_lock_reads_back_and_its_text_does_not_depend_on_order(
     assert dumps(make_lock(wheels=tuple(wheels), base=base)) == text
 
 
+@pytest.mark.parametrize(
+    "built", [BuiltFrom(file="sample-1.0.tar.gz", sha256=HEX), BuiltFrom(commit=HEX[:40])]
+)
+def test_what_a_wheel_was_built_from_reads_back_from_its_line(built: BuiltFrom) -> None:
+    lock = make_lock(wheels=(msgspec.structs.replace(make_wheel_entry(), built=built),))
+    assert loads(dumps(lock)) == lock
+    assert len(dumps(lock).splitlines()) == len(dumps(make_lock()).splitlines())
+
+
+@pytest.mark.parametrize(
+    "built",
+    [
+        BuiltFrom(),
+        BuiltFrom(file="sample-1.0.tar.gz"),
+        BuiltFrom(file="a/sample-1.0.tar.gz", sha256=HEX),
+        BuiltFrom(commit=HEX[:40], sha256=HEX),
+    ],
+)
+def test_a_wheel_built_from_nothing_that_is_pinned_is_refused(built: BuiltFrom) -> None:
+    lock = make_lock(wheels=(msgspec.structs.replace(make_wheel_entry(), built=built),))
+    with pytest.raises(LockFormatError) as caught:
+        loads(dumps(lock))
+    assert str(caught.value) == (
+        f"cogn.lock, `{KEY}.wheels[0].built`: "
+        "neither the name and the hash of an archive nor a commit"
+    )
+
+
 def test_one_package_more_is_one_line_more() -> None:
     before = dumps(make_lock()).splitlines()
     more = make_lock(wheels=(make_wheel_entry(), make_wheel_entry("torch")))
@@ -82,6 +112,12 @@ def test_system_packages_and_what_asked_for_them_read_back() -> None:
     assert "asked" not in dumps(make_lock())
     with pytest.raises(LockFormatError, match=r"asked\.packages`: Expected `array` of length >= 1"):
         loads(text.replace('["ffmpeg", "git=1:2"]', "[]"))
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=20), min_size=1))
+def test_the_labels_of_a_base_read_back_whatever_they_are(labels: dict[str, str]) -> None:
+    lock = make_lock(base=make_image_base(labels=labels))
+    assert loads(dumps(lock)) == lock
 
 
 def test_the_layers_of_a_base_keep_their_order() -> None:
@@ -180,6 +216,20 @@ def test_a_lock_edited_by_hand_is_refused_with_the_place(old: str, new: str, mes
         loads(text.replace(old, new, 1))
     assert message in str(caught.value)
     assert "cogn lock" in (caught.value.hint or "")
+
+
+def test_an_interpreters_archive_is_of_the_version_and_platform_that_the_lock_names() -> None:
+    start = "cpython-3.12.4+20260101-x86_64"
+    end = "-unknown-linux-gnu-install_only_stripped.tar.gz"
+    python = StandalonePython(
+        version="3.12.4", reason="", release="20260101", file=start + end, sha256=HEX
+    )
+    text = dumps(make_lock(python=python))
+    assert loads(text).environments["linux/amd64"].python == python
+    other = start.replace("x86_64", "aarch64") + end
+    with pytest.raises(LockFormatError) as caught:
+        loads(text.replace(start, start.replace("x86_64", "aarch64")))
+    assert str(caught.value).endswith(f"`{KEY}.python.file`: `{other}` does not begin `{start}-`")
 
 
 def test_all_contradictions_are_told_at_once() -> None:

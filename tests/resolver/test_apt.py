@@ -19,6 +19,7 @@ from cogn.resolver.solver import closure
 from cogn.store import Cache
 from cogn.store.debian import Mirrors, Package, open_suite
 from cogn.store.http import Fetcher
+from support.debian import stanza
 
 TRIXIE = Release("debian", "trixie")
 BOOKWORM = Release("debian", "bookworm")
@@ -134,30 +135,6 @@ class Apt:
         return added
 
 
-def stanza(package: Package) -> str:
-    """Return what dpkg's list says about a package that is installed."""
-    fields = {
-        "Package": package.name,
-        "Status": "install ok installed",
-        "Essential": "yes" if package.essential else "",
-        "Priority": package.priority,
-        "Section": "misc",
-        "Maintainer": "Nobody <nobody@example.org>",
-        "Architecture": package.architecture,
-        "Multi-Arch": package.multi_arch,
-        "Version": package.version,
-        "Replaces": package.replaces,
-        "Provides": package.provides,
-        "Depends": package.depends,
-        "Pre-Depends": package.pre_depends,
-        "Recommends": package.recommends,
-        "Breaks": package.breaks,
-        "Conflicts": package.conflicts,
-        "Description": package.name,
-    }
-    return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
-
-
 Apts = Callable[[Release], Apt]
 
 
@@ -186,13 +163,9 @@ def base(release: Release) -> list[Package]:
     return [each.package for each in closure(BASE_PACKAGES, universe(release))]
 
 
-def essential(release: Release) -> list[str]:
-    return sorted(each.package.name for each in universe(release) if each.package.essential)
-
-
 def check(apt: Apt, release: Release, wanted: str, *, on_base: bool, recommends: bool) -> None:
-    names = [*wanted.split(), *essential(release)]
     known = universe(release)
+    names = [*wanted.split(), *known.essential]
     given = base(release) if on_base else []
     expected = apt.installed(names, given, recommends=recommends)
     found = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from cogn.report import CognError
 from cogn.resolver import ConfigError, Project, ProjectError
 from cogn.resolver.settings import DEFAULT_SUITE
+from cogn.store.uv import Builds
 from support.reports import Recorder
 
 CASES = Path(__file__).parents[1] / "cases" / "configs"
@@ -33,6 +35,12 @@ def said(message: str, hint: str | None) -> dict[str, str]:
     return {"message": message} | ({"hint": hint} if hint else {})
 
 
+def builds(builds: Builds) -> dict[str, list[str]]:
+    """What is, and what is not, to be built from source."""
+    listed = {"forced": sorted(builds.forced), "never": sorted(builds.never)}
+    return {key: names for key, names in listed.items() if names} if builds.allowed else {}
+
+
 def facts(project: Project) -> dict[str, Any]:
     """What the project came to, without what is empty."""
     requirements = project.requirements
@@ -46,6 +54,8 @@ def facts(project: Project) -> dict[str, Any]:
         "constraints": list(requirements.constraints),
         "variables": project.config.variables,
         "repository": project.config.repository,
+        "origins": msgspec.json.decode(msgspec.json.encode(requirements.origins)),
+        "builds": builds(requirements.builds),
         "mirrors": project.settings.archives.mirrors,
         "system_packages": list(map(str, project.system_packages)),
         "allow_unrun": list(project.settings.allow_unrun),

@@ -72,10 +72,24 @@ def test_what_does_not_decide_the_content_does_not_change_it(
         {"cog.yaml": FILES["cog.yaml"] + "  system_packages: [git]\n"},
         {"uv.toml": 'prerelease = "allow"\n'},
         {"pyproject.toml": '[tool.uv]\nprerelease = "allow"\n'},
+        {"requirements.txt": "--pre\nnumpy>=2\n-c constraints.txt\n"},
+        {"requirements.txt": "-i https://index.example/\nnumpy>=2\n-c constraints.txt\n"},
+        {"cogn.toml": "build_sdists = true\n"},
     ],
 )
 def test_what_decides_the_content_changes_it(changes: dict[str, str], tmp_path: Path) -> None:
     assert digest(tmp_path / "changed", changes) != digest(tmp_path / "plain")
+
+
+def test_a_variable_counts_by_its_name_and_not_by_its_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = set()
+    for number, value in enumerate(("one", "two")):
+        monkeypatch.setenv("TOKEN", value)
+        text = "-i https://me:${TOKEN}@index.example/\nnumpy\n"
+        digests.add(digest(tmp_path / str(number), {"requirements.txt": text}))
+    assert len(digests) == 1
 
 
 def test_the_order_of_system_packages_does_not_change_it(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import anyio
@@ -16,10 +18,10 @@ from cogn.lockfiles import (
     Asked,
     Deb,
     DebianBase,
+    DistributionPython,
     Environment,
     Lock,
     Platform,
-    Python,
     Seal,
 )
 from cogn.report import CognError, Reporter
@@ -30,6 +32,7 @@ from cogn.store.debian import Mirrors
 from cogn.store.http import Fetcher
 from cogn.store.runtime import RuntimeWheel, runtime_wheel
 from cogn.store.uv import Target, Uv
+from support.indexes import Index
 from support.locks import AMD64, ARM64, make_deb
 from support.reports import Recorder
 from support.wheels import make_wheel
@@ -58,7 +61,7 @@ BASE = DebianBase(
         ),
     ),
 )
-PYTHON = Python(version="3.13.5", source="distribution", reason="for tests", debs=())
+PYTHON = DistributionPython(version="3.13.5", reason="for tests", debs=())
 SEAL = Seal(
     layer="base",
     recipe=f"sha256:{'1' * 64}",
@@ -94,7 +97,7 @@ class House:
             "run: predict.py:Predictor\nbuild: {python_requirements: requirements.txt}\n"
         )
         self.require("leaf")
-        for name in ("leaf", "front"):
+        for name in ("leaf", "front", "pip"):
             self.publish(name, "1.0")
 
     def require(self, text: str) -> None:
@@ -109,6 +112,8 @@ class House:
         previous: Lock | None = None,
         *,
         upgrade: bool = False,
+        only: str = "",
+        exclude_newer: str | None = None,
         platforms: Sequence[Platform] = (AMD64,),
     ) -> Lock:
         async def run() -> Lock:
@@ -118,6 +123,8 @@ class House:
                     platforms=platforms,
                     previous=previous,
                     upgrade=upgrade,
+                    upgrade_only=frozenset(only.split()),
+                    exclude_newer=exclude_newer,
                     fetcher=fetcher,
                     mirrors=Mirrors({}),
                     reporter=self.recorder,
@@ -210,6 +217,47 @@ def test_an_upgrade_takes_the_newest_versions(house: House) -> None:
     house.publish("front", "2.0")
     upgraded = house.lock(lock, upgrade=True)
     assert pins(upgraded) == ("leaf==2.0", "cogn-runtime==0.1.0 front==2.0")
+
+
+def test_an_upgrade_of_one_package_moves_that_one_alone(house: House) -> None:
+    house.require("leaf\nother")
+    house.publish("other", "1.0")
+    lock = house.lock().sealed({AMD64: (SEAL,)})
+    for name in ("leaf", "other", "front", "pip"):
+        house.publish(name, "2.0")
+    upgraded = house.lock(lock, only="other")
+    assert pins(upgraded) == ("leaf==1.0 other==2.0", "cogn-runtime==0.1.0 front==1.0")
+    assert pins(house.lock(lock, only="front leaf")) == (
+        "leaf==2.0 other==1.0",
+        "cogn-runtime==0.1.0 front==2.0",
+    )
+    assert locked(upgraded).tools == locked(lock).tools
+
+
+def test_an_upgrade_of_a_package_that_is_not_there_is_refused(house: House) -> None:
+    lock = house.lock()
+    with pytest.raises(RequirementsError) as caught:
+        house.lock(lock, only="leav")
+    assert caught.value.message == "`leav` is not among the Python packages of the lock"
+    assert caught.value.hint == "did you mean `leaf`?"
+
+
+def test_packages_that_came_after_a_day_do_not_count(house: House, tmp_path: Path) -> None:
+    days = {"1.0": "2026-01-10", "2.0": "2026-02-10", "3.0": "2026-03-10"}
+    for name in ("leaf", "front", "pip"):
+        (tmp_path / "index" / name).mkdir(parents=True)
+        for version, day in days.items():
+            wheel = make_wheel(tmp_path / "index" / name, {}, name=name, version=version)
+            when = datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+            os.utime(wheel, (when, when))
+    with Index(tmp_path / "index") as index:
+        settings = f'no-cache = true\n[[index]]\nurl = "{index.url}"\ndefault = true\n'
+        (house.directory / "uv.toml").write_text(settings)
+        assert pins(house.lock(exclude_newer="2026-03-01T00:00:00Z"))[0] == "leaf==2.0"
+        lock = house.lock()
+        assert pins(lock)[0] == "leaf==3.0"
+        older = house.lock(lock, exclude_newer="2026-02-01T00:00:00Z")
+        assert pins(older) == ("leaf==1.0", "cogn-runtime==0.1.0 front==1.0")
 
 
 def test_a_new_runtime_resolves_the_server_again_and_keeps_versions(
@@ -310,6 +358,15 @@ def test_hashes_of_the_requirements_must_be_those_of_the_wheels(house: House) ->
     assert all(isinstance(problem, RequirementsError) for problem in caught.value.problems)
 
 
+def test_an_index_without_pip_is_told_what_it_is_for(house: House) -> None:
+    (house.wheels / "pip-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(UvError, match="pip was not found in the provided") as error:
+        house.lock()
+    assert error.value.message.endswith(
+        "\n  an image gets pip for who works in it, apart from the model"
+    )
+
+
 def test_a_failure_of_one_resolution_is_raised_as_itself(house: House) -> None:
     house.require("leaf>=5")
     with pytest.raises(UvError, match="you require leaf>=5"):
@@ -358,19 +415,6 @@ def test_a_project_is_locked_and_locked_again_to_the_same_bytes(write: Write) ->
     assert "://" not in text
     read_back = lockfiles.loads(text)
     assert lockfiles.dumps(anyio.run(lock_really, project, Cache(), read_back)) == text
-
-
-@pytest.mark.network
-def test_torch_on_a_gpu_brings_its_cuda(write: Write) -> None:
-    project = write("gpu: true, python_packages: [torch==2.9.1]")
-    environment = locked(anyio.run(lock_really, project, Cache()))
-    cuda = environment.cuda
-    assert cuda is not None
-    assert (cuda.version, cuda.cudnn, cuda.driver) == ("12.8", "9.10.2.21", "525.60.13")
-    assert cuda.reason == (
-        "the wheels bring it: nvidia-cuda-runtime-cu12 12.8.90 and nvidia-cudnn-cu12 9.10.2.21"
-    )
-    assert sum(wheel.size for wheel in environment.wheels) > 3_000_000_000
 
 
 @pytest.mark.network

@@ -15,6 +15,7 @@ from cogn.resolver.debian import Universe, replaced
 from cogn.resolver.errors import ResolveError
 from cogn.resolver.solver import closure
 from cogn.store.debian import Package, parse_relations
+from support.debian import offered
 
 
 def package(name: str, version: str = "1", **fields: str | bool) -> Package:
@@ -32,7 +33,7 @@ def package(name: str, version: str = "1", **fields: str | bool) -> Package:
 def names(
     wanted: str, *packages: Package, given: tuple[Package, ...] = (), recommends: bool = False
 ) -> str:
-    universe = Universe([("debian", packages)])
+    universe = Universe([("debian", offered(*packages))])
     found = closure(wanted.split(), universe, given=given, recommends=recommends)
     return " ".join(candidate.package.name for candidate in found)
 
@@ -100,8 +101,8 @@ def test_any_is_for_packages_that_allow_it() -> None:
 def test_the_newest_version_of_all_suites_is_taken() -> None:
     universe = Universe(
         [
-            ("debian", [package("a", "1.9"), package("b", "2")]),
-            ("debian-security", [package("a", "1.10"), package("b", "2")]),
+            ("debian", offered(package("a", "1.9"), package("b", "2"))),
+            ("debian-security", offered(package("a", "1.10"), package("b", "2"))),
         ]
     )
     found = [(each.package.version, each.archive) for each in closure(["a", "b"], universe)]
@@ -271,7 +272,7 @@ def test_a_closure_holds_and_is_found_if_there_is_one_whatever_the_order(
         for name, (depends, before, provides, conflicts) in fields.items()
     ]
     try:
-        found = closure(sorted(wanted), Universe([("debian", packages)]))
+        found = closure(sorted(wanted), Universe([("debian", offered(*packages))]))
     except CognError as error:
         # Virtual names with several providers are refused before any search, and a search may give
         # up, which it says.
@@ -286,7 +287,7 @@ def test_a_closure_holds_and_is_found_if_there_is_one_whatever_the_order(
     assert wanted <= {each.name for each in chosen} | {each.provides for each in chosen}
     assert holds(chosen)
     order.shuffle(packages)
-    assert closure(sorted(wanted), Universe([("debian", packages)])) == found
+    assert closure(sorted(wanted), Universe([("debian", offered(*packages))])) == found
 
 
 def holds(packages: Sequence[Package]) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
+import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +18,23 @@ import msgspec
 import pytest
 from pysequoia import Tsk
 
-from cogn.lockfiles import Asked, DebianBase, Environment, ImageBase, Platform
+from cogn.lockfiles import (
+    Asked,
+    DebianBase,
+    Environment,
+    ImageBase,
+    Lock,
+    Platform,
+    StandalonePython,
+    dumps,
+    loads,
+)
 from cogn.report import Where
 from cogn.resolver.base import BASE_PACKAGES, ESSENCE
 from cogn.resolver.composition import System, SystemRequest
 from cogn.resolver.errors import ResolveError
 from cogn.resolver.image import BaseImage
+from cogn.resolver.pythons import PythonBuilds, WantedPython
 from cogn.resolver.releases import OWN_BASES
 from cogn.resolver.system import lock_system
 from cogn.resolver.wanted import parse_wanted
@@ -30,6 +44,7 @@ from cogn.store.http import Fetcher
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
 from support.bases import GZIP, small_base
 from support.debian import FakeArchive, make_tar, serving, tar_member
+from support.locks import HEX, make_arm_environment, make_environment
 from support.registry import FakeRegistry
 from support.reports import Recorder
 
@@ -166,23 +181,214 @@ def test_a_version_that_the_base_has_is_given(debian: Archives, version: str) ->
     assert debian.lock(python_version=version).python.version == "3.13.5"
 
 
+def listed(path: Path, *builds: tuple[str, str], machine: str = "x86_64") -> Path:
+    """Write a list as uv's of builds by version and release; their hashes follow from both."""
+    entries: dict[str, dict[str, str | None]] = {}
+    for version, release in builds:
+        file = f"cpython-{version}%2B{release}-{machine}-unknown-linux-gnu"
+        url = f"https://example.org/{release}/{file}-install_only_stripped.tar.gz"
+        sha256 = hashlib.sha256(f"{version} {release}".encode()).hexdigest()
+        entries[file] = {"name": "cpython", "url": url, "sha256": sha256, "build": release}
+        entries[f"{file}-debug"] = {"name": "cpython", "url": f"{url}.zst", "sha256": None}
+    path.write_text(json.dumps(entries))
+    return path
+
+
 @pytest.mark.parametrize(
-    ("version", "offered"), [("3.11", "3.13"), ("3.1", "3.13"), ("3.13.4", "3.13.5")]
+    ("version", "taken", "reason"),
+    [
+        ("3.11", "3.11.9", "Debian trixie has 3.13; 3.11 is wanted"),
+        ("3.11.8", "3.11.8", "Debian trixie has 3.13.5; 3.11.8 is wanted"),
+        ("3.13.4", "3.13.4", "Debian trixie has 3.13.5; 3.13.4 is wanted"),
+    ],
 )
-def test_a_version_that_the_base_lacks_is_answered_with_the_one_it_has(
-    debian: Archives, version: str, offered: str
+def test_a_version_that_the_base_lacks_is_a_build_that_runs_anywhere(
+    debian: Archives,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    taken: str,
+    reason: str,
 ) -> None:
-    with pytest.raises(
-        ResolveError, match=f"Python {version} cannot be had: .* {offered}$"
-    ) as error:
-        debian.lock(python_version=version)
-    assert str(error.value.hint).startswith('set `python_version: "3.13"` in cog.yaml')
-    assert ("`suite = " in str(error.value.hint)) == (version == "3.11")
+    builds = [("3.11.8", "20240224"), ("3.11.9", "20240415"), ("3.11.9", "20240726")]
+    path = listed(tmp_path / "list.json", *builds, ("3.13.4", "20250603"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", path.as_uri())
+    lock = debian.lock(python_version=version)
+    python = lock.python
+    assert isinstance(python, StandalonePython)
+    assert (python.version, python.reason, python.debs) == (taken, reason, ())
+    assert python.release == {"3.11.9": "20240726", "3.11.8": "20240224"}.get(taken, "20250603")
+    assert not [deb for deb in lock.debs if "python" in deb.name]
+    again = loads(dumps(Lock(inputs=f"sha256:{HEX}", environments={"linux/amd64": lock})))
+    assert again.environments["linux/amd64"].python == python
+    # What is locked stays while it fits.
+    listed(path, (taken, "20260101"), ("3.11.10", "20260101"))
+    assert debian.lock(lock, python_version=version) == lock
+    assert debian.lock(lock, "bash", python_version=version).python == python
+    upgraded = debian.lock(lock, upgrade=True, python_version=version).python
+    assert isinstance(upgraded, StandalonePython)
+    assert (upgraded.version, upgraded.release) == (
+        "3.11.10" if version == "3.11" else taken,
+        "20260101",
+    )
+
+
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm64"])
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.14", "3.12.11"])
+def test_every_python_that_cogn_knows_is_there_for_both_platforms(
+    debian: Archives, platform: Platform, version: str
+) -> None:
+    builds = anyio.run(known_builds, debian.cache, platform)
+    wanted = WantedPython(version=version, source=None, release="Debian trixie", offered="3.13.5")
+    python = builds.find(wanted)
+    assert python.version.startswith(version)
+    lock = Lock(inputs=f"sha256:{HEX}", environments={platform: make_of(platform, python)})
+    assert loads(dumps(lock)) == lock
+
+
+async def known_builds(cache: Cache, platform: Platform) -> PythonBuilds:
+    async with Fetcher.open(cache) as fetcher:
+        return await PythonBuilds.known(platform, None, fetcher, upgrade=False)
+
+
+def make_of(platform: Platform, python: StandalonePython) -> Environment:
+    if platform == "linux/arm64":
+        return msgspec.structs.replace(make_arm_environment(), python=python)
+    return make_environment(python=python)
+
+
+def test_a_version_that_nothing_has_is_answered_with_the_nearest(
+    debian: Archives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = listed(tmp_path / "list.json", ("3.12.1", "20240107"), ("3.14.0", "20251007"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(path))
+    with pytest.raises(ResolveError) as error:
+        debian.lock(python_version="3.13.9")
+    assert error.value.message == (
+        "Python 3.13.9 cannot be had: neither the base's distribution, Debian trixie, has it nor "
+        "a build of python-build-standalone; the nearest that can be had: 3.13.5, 3.14.0"
+    )
+    assert error.value.where == Where("cog.yaml", key="build.python_version")
+    assert error.value.hint == (
+        'set `python_version: "3.13.5"`, or name a list with newer builds, as uv takes it, in '
+        "UV_PYTHON_DOWNLOADS_JSON_URL"
+    )
+
+
+def test_where_python_comes_from_can_be_asked_for(
+    debian: Archives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = listed(tmp_path / "list.json", ("3.13.7", "20250818"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(path))
+    own = debian.lock()
+    python = debian.lock(own, python_source="standalone").python
+    assert isinstance(python, StandalonePython)
+    assert (python.version, python.reason) == ("3.13.7", "cogn.toml asks for it")
+    assert debian.lock(own, python_source="distribution") == own
+    with pytest.raises(ResolveError) as error:
+        debian.lock(own, python_source="distribution", python_version="3.12")
+    assert error.value.message == (
+        "Python 3.12 cannot be had: Debian trixie has 3.13, and cogn.toml asks for the "
+        "distribution's own"
+    )
+    assert error.value.hint == 'set `python_version: "3.13"`, or remove `python` from cogn.toml'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "the list of Python builds `{}` cannot be read: No such file or directory"),
+        ("[]", "the list of Python builds at {} cannot be read: Expected `object`, got `array`"),
+        ("{", "the list of Python builds at {} cannot be read: Input data was truncated"),
+    ],
+)
+def test_a_list_of_builds_that_cannot_be_read_is_named(
+    debian: Archives,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+    message: str,
+) -> None:
+    path = tmp_path / "list.json"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(path))
+    with pytest.raises(DownloadError) as error:
+        debian.lock()
+    assert error.value.message == message.format(path)
+    assert "UV_PYTHON_DOWNLOADS_JSON_URL" in str(error.value.hint)
 
 
 def test_the_same_archive_gives_the_same_lock(debian: Archives) -> None:
     first = debian.lock()
     assert debian.lock() == debian.lock(first) == debian.lock(first, upgrade=True) == first
+
+
+def test_what_another_project_asked_for_is_answered_without_the_indexes(debian: Archives) -> None:
+    debian.publish(debian.release.add("sox", Depends="libexpat1"))
+    first = debian.lock(None, "sox")
+    shutil.rmtree(debian.cache.root / "blobs")
+    debian.requests.clear()
+    assert debian.lock(None, "sox") == first
+    assert all(request.endswith("/InRelease") for request in debian.requests)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"packages": ()},
+        {"recommends": True},
+        {"shell": False},
+        {"python_version": "3.12"},
+        {"python_source": "standalone"},
+        {"suite": "bookworm", "python_version": "3.11"},
+    ],
+    ids=str,
+)
+def test_what_was_composed_is_no_answer_to_anything_else(
+    debian: Archives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    path = listed(tmp_path / "list.json", ("3.12.1", "20240107"), ("3.13.7", "20250818"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(path))
+    more = [debian.release.add("sox", Recommends="manual"), debian.release.add("manual")]
+    debian.publish(*more, suite="bookworm", python="3.11")
+    debian.publish(*more)
+    first = debian.lock(None, "sox")
+    second = debian.lock(None, "sox", **change)
+    assert second != first
+    debian.cache = Cache(debian.cache.root.with_name("other"))
+    assert debian.lock(None, "sox", **change) == second
+
+
+def test_what_was_composed_is_no_answer_for_another_platform(debian: Archives) -> None:
+    debian.lock()
+    with pytest.raises(ArchiveError, match="has no index `main/binary-arm64/Packages`"):
+        debian.lock(platform="linux/arm64")
+
+
+def test_what_was_composed_is_no_answer_when_an_archive_changed(debian: Archives) -> None:
+    debian.lock()
+    debian.publish(security=(debian.security.add("libc6", version="2.42-1"),), libc6="2.41-13")
+    assert versions(debian.lock())["libc6"] == "2.42-1"
+    debian.publish(libc6="2.41-14", date=DATE + timedelta(days=1))
+    assert versions(debian.lock())["libc6"] == "2.41-14"
+
+
+def test_what_was_composed_is_no_answer_when_the_list_of_pythons_changed(
+    debian: Archives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = listed(tmp_path / "list.json", ("3.12.1", "20240107"))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(path))
+    assert debian.lock(python_version="3.12").python.version == "3.12.1"
+    listed(path, ("3.12.1", "20240107"), ("3.12.2", "20240224"))
+    assert debian.lock(python_version="3.12").python.version == "3.12.2"
+
+
+def test_a_damaged_note_of_what_was_composed_counts_for_nothing(debian: Archives) -> None:
+    first = debian.lock()
+    for note in (debian.cache.root / "notes" / "systems").iterdir():
+        note.write_bytes(note.read_bytes()[:-2])
+    assert debian.lock() == first
 
 
 def test_an_unchanged_archive_is_asked_for_its_release_only(debian: Archives) -> None:
@@ -311,7 +517,7 @@ def test_nothing_of_an_image_is_upgraded_or_removed(debian: Archives) -> None:
         ({"usr/lib/os-release": b""}, "it is a system without os-release, and"),
         ({"usr/lib/os-release": b"ID=debian\nVERSION_CODENAME=../x\n"}, "it is debian, and"),
         ({"usr/local/bin/python": b""}, "a Python of its own, `/usr/local/bin/python`,"),
-        ({"usr/bin/python3.13": b""}, "a Python, `/usr/bin/python3.13`, that is of no package"),
+        ({"usr/bin/python3.13": b""}, "with its Python: `/usr/bin/python3.13` is of no package"),
         ({"opt": b""}, "`/opt`, where files of the model go, is no directory in it"),
         ({"var/lib/dpkg/status": b""}, "it has no list of Debian packages"),
     ],
@@ -476,8 +682,7 @@ def test_an_image_of_ubuntu_gets_packages_of_its_own_release(debian: Archives) -
         small_base(system | own).put(registry)
         image = f"{registry.host}/team/base:1"
         lock = debian.lock(None, "tool", image=image, python_version="3.12")
-        with pytest.raises(ResolveError) as other:
-            debian.lock(image=image)
+        other = debian.lock(image=image).python
     base = lock.base
     assert isinstance(base, ImageBase)
     assert base.release == "noble"
@@ -487,10 +692,8 @@ def test_an_image_of_ubuntu_gets_packages_of_its_own_release(debian: Archives) -
     assert (lock.python.version, lock.python.debs) == ("3.12.3", ())
     assert [deb.name for deb in base.interpreter] == ["libc6", "python3.12"]
     assert [deb.name for deb in lock.system] == ["tool"]
-    assert other.value.message == ("Python 3.13 cannot be had: the base, Ubuntu noble, offers 3.12")
-    assert str(other.value.hint).endswith(
-        'or remove `base` and set `suite = "trixie"` in cogn.toml, whose Python is 3.13'
-    )
+    assert isinstance(other, StandalonePython)
+    assert other.reason == "Ubuntu noble has 3.12; 3.13 is wanted"
 
 
 def test_an_archive_that_went_back_in_time_is_refused(debian: Archives) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 
 from cogn.report import Reporter
 from cogn.store import Cache, DownloadError, HashError
+from cogn.store.errors import OfflineError
 from cogn.store.http import Fetcher
 from support.servers import Answer, ScriptedServer
 
@@ -83,3 +85,45 @@ def test_a_connection_that_breaks_is_made_again(cache: Cache) -> None:
 def test_the_next_place_is_asked_when_one_has_not_the_file(cache: Cache) -> None:
     with ScriptedServer([(404, b"")]) as first, ScriptedServer([(200, CONTENT)]) as second:
         assert download(cache, first.url, second.url).read_bytes() == CONTENT
+
+
+def test_without_a_network_nobody_is_asked_and_what_is_missing_is_named(cache: Cache) -> None:
+    with ScriptedServer([(200, CONTENT)]) as server:
+
+        async def run() -> list[OfflineError]:
+            found = []
+            async with Fetcher.open(cache, offline=True) as fetcher:
+                for call in (
+                    partial(fetcher.download, [server.url], sha256=SHA256, name="thing.whl"),
+                    partial(fetcher.get, server.url, limit=1 << 20),
+                    partial(fetcher.content_length, server.url),
+                ):
+                    with pytest.raises(OfflineError) as caught:
+                        await call()
+                    found.append(caught.value)
+            return found
+
+        assert [each.names for each in anyio.run(run)] == [
+            ("thing.whl",),
+            (server.url,),
+            (server.url,),
+        ]
+        assert server.requests == []
+
+
+def test_what_is_required_and_not_here_is_named_in_one_go(cache: Cache) -> None:
+    names = {f"{number:064x}": f"thing-{number}.whl" for number in range(23)}
+    names[cache.add(CONTENT)] = "here.whl"
+
+    async def run(*, offline: bool) -> None:
+        async with Fetcher.open(cache, offline=offline) as fetcher:
+            fetcher.require(names)
+
+    anyio.run(partial(run, offline=False))
+    with pytest.raises(OfflineError) as caught:
+        anyio.run(partial(run, offline=True))
+    assert str(caught.value).splitlines() == [
+        "these 23 are not on the machine, and `--offline` forbids fetching them:",
+        *(f"  thing-{number}.whl" for number in range(20)),
+        "  and 3 more",
+    ]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
+import resource
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 import zstandard
 
@@ -26,7 +30,8 @@ from cogn.store.images import (
     find_image,
 )
 from cogn.store.registry import Reference, Registries, RegistryConfiguration
-from support.bases import GZIP, PLAIN, BaseImage, small_base
+from cogn.store.tasks import task_group
+from support.bases import GZIP, LABELS, PLAIN, BaseImage, small_base
 from support.debian import make_tar, tar_member
 from support.registry import CutResponse, Endpoint, FakeRegistry, Fault, digest_of, first
 
@@ -80,18 +85,14 @@ def test_an_image_is_read_once_whatever_its_layers_are_packed_in(tmp_path: Path)
             *("tar+gzip", "tar+zstd", "tar")
         ]
         assert image.environment[1:] == ("TEAM=blue", "LANG=C")
+        assert image.labels == LABELS
         assert {"a", "b", "c", "var/lib/dpkg/status"} <= rootfs.files
         assert rootfs.release == {"ID": "debian", "VERSION_CODENAME": "trixie"}
         assert rootfs.status.startswith("Package: libc6\n")
         registry.requests.clear()
-        assert look(registry, tmp_path, f"@{manifest}") == (replaced(image, None), digest, rootfs)
+        again = look(registry, tmp_path, f"@{manifest}")
+        assert again == (msgspec.structs.replace(image, index=None), digest, rootfs)
         assert not [each for each in registry.requests if each.path.endswith(digest_of(third))]
-
-
-def replaced(image: RegistryImage, index: str | None) -> RegistryImage:
-    return RegistryImage(
-        index=index, manifest=image.manifest, layers=image.layers, environment=image.environment
-    )
 
 
 def test_layers_are_put_on_each_other_as_runtimes_do(tmp_path: Path) -> None:
@@ -132,6 +133,45 @@ def test_layers_are_put_on_each_other_as_runtimes_do(tmp_path: Path) -> None:
         f"long/{'n' * 150}/ü",
     }
     assert rootfs.status == "Package: new\n"
+
+
+def test_a_layer_that_images_have_in_common_is_read_once(tmp_path: Path) -> None:
+    family = small_base({"a": b"1"}, {"b": b"2"}), small_base({"a": b"1"}, {"c": b"3"})
+    with FakeRegistry() as registry:
+        for number, base in enumerate(family):
+            base.put(registry, tag=str(number))
+            look(registry, tmp_path, f":{number}")
+        common = digest_of(family[0].layers[0][1])
+        read = [each.path for each in registry.requests if each.path.endswith(common)]
+        assert len(read) == 1
+        lying = replace(
+            family[1], config={"rootfs": {"diff_ids": [digest_of(b""), digest_of(b"")]}}
+        )
+        lying.put(registry, tag="2")
+        with pytest.raises(ImageError, match="does not hold what its configuration says"):
+            look(registry, tmp_path, ":2")
+
+
+def test_a_layer_on_which_two_platforms_agree_is_read_once(tmp_path: Path) -> None:
+    shared = small_base({"a": bytes(1 << 20)}, {"b": b"2"})
+
+    async def run(registry: FakeRegistry) -> None:
+        reference = Reference.parse(f"{registry.host}/team/base:1")
+        configuration = RegistryConfiguration({}, {})
+        async with Registries.open(configuration, Reporter()) as registries, task_group() as tasks:
+            source = ImageSource(reference, registries, Reporter())
+            image = await find_image(source, "linux/amd64", most_layers=3)
+            for manifest in (digest_of(b"1"), digest_of(b"2")):
+                reader = RootfsReader(Cache(tmp_path))
+                tasks.start_soon(reader.read, manifest, image.layers, source)
+
+    with FakeRegistry() as registry:
+        shared.put(registry)
+        registry.requests.clear()
+        anyio.run(run, registry)
+        for _, blob, _ in shared.layers:
+            read = [each for each in registry.requests if each.path.endswith(digest_of(blob))]
+            assert len(read) == 1
 
 
 def test_a_connection_that_breaks_is_tried_again(tmp_path: Path) -> None:
@@ -175,6 +215,10 @@ def descriptor(**changes: object) -> dict[str, object]:
             "does not hold what its configuration says",
         ),
         (replace(GOOD, config={"config": {"Env": ["NOTHING"]}}), "which is no variable"),
+        (
+            replace(GOOD, config={"config": {"Labels": {"x": "y" * (1 << 18)}}}),
+            "its labels are too large",
+        ),
         (replace(GOOD, config={"rootfs": 1}), "a document of it is malformed"),
         (
             small_base({}, {"a": b""}, {"b": b""}, {"c": b""}),
@@ -270,6 +314,26 @@ def test_a_layer_that_unpacks_to_far_too_much_is_given_up(
         base.put(registry)
         with pytest.raises(ImageError, match="unpacks to more than"):
             look(registry, tmp_path)
+
+
+def test_a_file_of_a_gigabyte_is_not_held_in_memory(tmp_path: Path) -> None:
+    size = 1 << 30
+    header = tar_member("usr/lib/large.so")[0]
+    header.size = size
+    packer, whole, packed = zlib.compressobj(1, wbits=31), hashlib.sha256(), []
+    for piece in [header.tobuf(tarfile.GNU_FORMAT), *[bytes(1 << 22)] * (size >> 22), bytes(1024)]:
+        whole.update(piece)
+        packed.append(packer.compress(piece))
+    packed.append(packer.flush())
+    base = BaseImage([(GZIP, b"".join(packed), b"")])
+    diff_ids: dict[str, object] = {"rootfs": {"diff_ids": [f"sha256:{whole.hexdigest()}"]}}
+    with FakeRegistry() as registry:
+        replace(base, config=diff_ids).put(registry)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        _, _, rootfs = look(registry, tmp_path)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "usr/lib/large.so" in rootfs.files
+    assert (after - before) << 10 < size // 8
 
 
 def test_a_header_of_gigabytes_is_not_read_into_memory(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -145,9 +146,15 @@ def test_a_package_with_sources_alone_is_refused_and_not_built(
     (tmp_path / "wheels" / "old-1.0.tar.gz").write_bytes(b"never opened")
     with pytest.raises(UvError) as caught:
         resolve(project, "old")
-    assert "old==1.0 has no usable wheels" in caught.value.message
-    assert caught.value.hint is not None
-    assert caught.value.hint.startswith("cogn runs no build scripts: build a wheel of it")
+    assert caught.value.message.startswith(
+        "no wheel fits of `old`, only sources, which are not built\n"
+        "  cause: Because old==1.0 has no usable wheels and only old==1.0 is available"
+    )
+    assert caught.value.hint == (
+        "require a version of it that has wheels; or build a wheel of it and name its directory "
+        "with `--find-links` in the requirements; or write `build_sdists = true` in cogn.toml, "
+        "which runs its build script on this machine"
+    )
 
 
 def test_a_wheel_with_another_hash_alone_is_refused(project: Path, tmp_path: Path) -> None:
@@ -215,6 +222,32 @@ def test_tags_go_from_the_most_specific_to_the_most_general() -> None:
     ]
     assert places == sorted(places)
     assert not any("manylinux1_" in str(tag) or "2_16_" in str(tag) for tag in ARM64.tags)
+
+
+def test_wheels_need_no_newer_glibc_than_the_target_has(project: Path, wheel: MakeWheel) -> None:
+    for minor in (17, 31, 39):
+        wheel("compiled", f"1.{minor}", tag=f"py3-none-manylinux_2_{minor}_x86_64")
+    expected = {"2.41": 39, "2.39": 39, "2.36": 31, "2.31": 31, "2.28": 17, "2.17": 17}
+    for glibc, minor in expected.items():
+        target = Target(python="3.13", platform="linux/amd64", glibc=glibc)
+        assert resolve(project, "compiled", target=target).startswith(f"compiled-1.{minor}-")
+
+
+@pytest.mark.parametrize(
+    ("glibc", "name"), [("2.41", "40"), ("2.36", "36"), ("2.30", "28"), ("2.12", "17")]
+)
+def test_uv_is_given_the_newest_platform_that_it_knows(glibc: str, name: str) -> None:
+    target = Target(python="3.13", platform="linux/arm64", glibc=glibc)
+    assert target.uv_platform == f"aarch64-manylinux_2_{name}"
+
+
+def test_an_index_of_pytorch_is_for_its_packages_alone(project: Path, wheel: MakeWheel) -> None:
+    wheel("leaf", "1.0")
+    assert resolve(project, "leaf", torch_backend="cu126") == "leaf-1.0-py3-none-any.whl"
+    (found,) = anyio.run(partial(Uv(project).locate, torch_backend="cpu"), {"leaf": "1.0"}, AMD64)
+    assert found.file == "leaf-1.0-py3-none-any.whl"
+    with pytest.raises(UvError, match="no-such-backend"):
+        resolve(project, "leaf", torch_backend="no-such-backend")
 
 
 @pytest.mark.network

@@ -27,9 +27,11 @@ from support.layers import write_layer
 from support.registry import FakeRegistry, digest_of
 
 _DOCKER = "application/vnd.docker"
+_MANIFEST = f"{_DOCKER}.distribution.manifest.v2+json"
 GZIP = f"{_DOCKER}.image.rootfs.diff.tar.gzip"
 PLAIN = f"{_DOCKER}.image.rootfs.diff.tar"
 ENVIRONMENT = ("PATH=/opt/team/bin:/usr/local/bin:/usr/bin:/bin", "TEAM=blue", "LANG=C")
+LABELS = {"com.example.team": "blue", "run.cog.version": "not ours"}
 NETWORKS = b"team 10.0.0.0\n"
 """Of a file that installing a package would write, if it were not there."""
 
@@ -49,34 +51,38 @@ class BaseImage:
     config: dict[str, object] = field(default_factory=dict)
     manifest: dict[str, object] = field(default_factory=dict)
 
-    def put(self, registry: FakeRegistry, name: str = "team/base", tag: str = "1") -> str:
-        """Store the image; return the digest of its manifest."""
-        for _, blob, _ in self.layers:
-            registry.add_blob(name, blob)
+    @property
+    def documents(self) -> tuple[bytes, bytes]:
+        """The image's configuration and its manifest."""
         config = {
             "os": "linux",
             "architecture": self.architecture,
-            "config": {"Env": list(ENVIRONMENT), "Labels": {"not": "ours"}, "User": "nobody"},
+            "config": {"Env": list(ENVIRONMENT), "Labels": LABELS, "User": "nobody"},
             "rootfs": {"type": "layers", "diff_ids": [digest_of(a) for _, _, a in self.layers]},
         }
         data = json.dumps(config | self.config).encode()
-        registry.add_blob(name, data)
         manifest = {
             "schemaVersion": 2,
-            "mediaType": f"{_DOCKER}.distribution.manifest.v2+json",
+            "mediaType": _MANIFEST,
             "config": _descriptor(f"{_DOCKER}.container.image.v1+json", data),
             "layers": [_descriptor(kind, blob) for kind, blob, _ in self.layers],
         }
-        text = json.dumps(manifest | self.manifest).encode()
-        kind = str(manifest["mediaType"])
-        digest = registry.add_manifest(name, text, media_type=kind)
+        return data, json.dumps(manifest | self.manifest).encode()
+
+    def put(self, registry: FakeRegistry, name: str = "team/base", tag: str = "1") -> str:
+        """Store the image; return the digest of its manifest."""
+        config, manifest = self.documents
+        for blob in (*(blob for _, blob, _ in self.layers), config):
+            registry.add_blob(name, blob)
+        digest = registry.add_manifest(name, manifest, media_type=_MANIFEST)
         platform = {"os": "linux", "architecture": self.architecture}
         index = {
             "schemaVersion": 2,
             "mediaType": f"{_DOCKER}.distribution.manifest.list.v2+json",
             "manifests": [
-                _descriptor(kind, b"?") | {"platform": {"os": "windows", "architecture": "amd64"}},
-                _descriptor(kind, text) | {"platform": platform},
+                _descriptor(_MANIFEST, b"?")
+                | {"platform": {"os": "windows", "architecture": "amd64"}},
+                _descriptor(_MANIFEST, manifest) | {"platform": platform},
             ],
         }
         registry.add_manifest(name, json.dumps(index).encode(), tag, str(index["mediaType"]))

@@ -18,6 +18,7 @@ from pathlib import Path
 from pysequoia import SignatureMode, Tsk, sign
 
 from cogn.lockfiles import Deb
+from cogn.store.debian import Package, Packages
 
 MTIME = 1_700_000_000
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
@@ -106,6 +107,39 @@ def locked(path: Path, name: str, version: str = "1.0", architecture: str = "amd
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
     )
+
+
+def stanza(package: Package) -> str:
+    """Return what dpkg's list says about a package that is installed."""
+    fields = {
+        "Package": package.name,
+        "Status": "install ok installed",
+        "Essential": "yes" if package.essential else "",
+        "Priority": package.priority,
+        "Section": "misc",
+        "Maintainer": "Nobody <nobody@example.org>",
+        "Architecture": package.architecture,
+        "Multi-Arch": package.multi_arch,
+        "Version": package.version,
+        "Replaces": package.replaces,
+        "Provides": package.provides,
+        "Depends": package.depends,
+        "Pre-Depends": package.pre_depends,
+        "Recommends": package.recommends,
+        "Breaks": package.breaks,
+        "Conflicts": package.conflicts,
+        "Description": package.name,
+    }
+    return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
+
+
+def offered(*packages: Package) -> Packages:
+    """Return the packages as an archive offers them."""
+    stanzas = (
+        f"{stanza(each)}Filename: {each.path}\nSHA256: {each.sha256}\nSize: {each.size}\n"
+        for each in packages
+    )
+    return Packages(["\n".join(stanzas).encode()])
 
 
 class FakeArchive:

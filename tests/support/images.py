@@ -14,7 +14,7 @@ from cogn.layers.entry import Bytes, Entry
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Compression, Layer
 from cogn.layers.recipe import FilesRecipe
-from cogn.lockfiles import Deb, Wheel
+from cogn.lockfiles import Deb, StandalonePython, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
 
@@ -25,7 +25,12 @@ PIECES = b"".join(b"%d" % n for n in range(1_000_000))
 class _Nothing:
     """No inputs: what is built here is made of bytes alone."""
 
-    async def fetch(self, debs: Sequence[Deb], wheels: Sequence[Wheel]) -> Mapping[str, Path]:
+    async def fetch(
+        self,
+        debs: Sequence[Deb],
+        wheels: Sequence[Wheel],
+        pythons: Sequence[StandalonePython],
+    ) -> Mapping[str, Path]:
         raise AssertionError
 
 

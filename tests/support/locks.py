@@ -9,11 +9,11 @@ from cogn.lockfiles import (
     BaseLayer,
     Deb,
     DebianBase,
+    DistributionPython,
     Environment,
     ImageBase,
     Lock,
     Platform,
-    Python,
     Seal,
     Wheel,
 )
@@ -61,9 +61,8 @@ def make_environment(**changes: object) -> Environment:
             archives=(archive,),
             debs=(make_deb("bash"), make_deb("libc6")),
         ),
-        "python": Python(
+        "python": DistributionPython(
             version="3.13.5",
-            source="distribution",
             reason="the wanted one",
             debs=(make_deb("python3"),),
         ),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cogn import lockfiles
-from cogn.lockfiles import LOCK_NAME, Lock
+from cogn.lockfiles import LOCK_NAME, Lock, StandalonePython
 from cogn.store import Cache
 
 COGN = (sys.executable, "-c", "from cogn.cli.main import main; main()")
@@ -34,7 +34,9 @@ def cache_of_inputs(lock: Lock, root: Path, *, link: bool = True) -> Path:
     hashes: list[str] = []
     for environment in lock.environments.values():
         hashes += [deb.sha256 for deb in environment.fetched_debs]
-        hashes += [wheel.sha256 for wheel in environment.wheels + environment.server]
+        hashes += [wheel.sha256 for wheel in environment.fetched_wheels]
+        if isinstance(environment.python, StandalonePython):
+            hashes.append(environment.python.sha256)
     for sha256 in hashes:
         target = own.path(sha256)
         if (found := shared.find(sha256)) is not None and not target.exists():

@@ -35,16 +35,20 @@ class SealedProject:
     """The digests of the environment's layers."""
 
 
-def sealed_project(directory: Path) -> SealedProject:
-    """Make a project and its cache in `directory`."""
+def sealed_project(directory: Path, *, gpu: bool = False, **environment: object) -> SealedProject:
+    """Make a project and its cache in `directory`.
+
+    The environment has what `make_environment` takes.
+    """
     root, cache = directory / "project", Cache(directory / "cache")
     root.mkdir(parents=True)
-    (root / "cog.yaml").write_text("build: {python_version: '3.13'}\nrun: run.py:run\n")
+    build = "{gpu: true, python_version: '3.13'}" if gpu else "{python_version: '3.13'}"
+    (root / "cog.yaml").write_text(f"build: {build}\nrun: run.py:run\n")
     (root / "cogn.toml").write_text("bytecode = false\n")
     (root / "run.py").write_text("def run() -> str:\n    return ''\n")
-    lock = make_lock(
-        inputs=resolver.Project.load(root).inputs_digest, bytecode=False, wheels=(), seals=()
-    )
+    fields = {"wheels": (), "seals": ()} | environment
+    inputs = resolver.Project.load(root).inputs_digest
+    lock = make_lock(inputs=inputs, bytecode=False, **fields)
     chance = random.Random(0)
     seals = []
     for recipe, size in zip(plan(lock, AMD64), _SIZES, strict=True):

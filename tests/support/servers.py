@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -49,11 +50,13 @@ def running_registry(
     certificate: tuple[Path, Path] | None = None,
     authentication: Mapping[str, object] | None = None,
     relative: bool = False,
+    log: Path | None = None,
 ) -> Iterator[str]:
     """Run CNCF distribution on a free port; give ``host:port``.
 
     With a `certificate` and its key it speaks TLS; `authentication` is the ``auth`` of its
-    configuration, and `relative` has it send locations without a host.
+    configuration, and `relative` has it send locations without a host. It writes a line for each
+    request to `log`, in Apache's format, and what it holds to ``data`` in the directory.
     """
     port = free_port()
     http: dict[str, object] = {"addr": f"127.0.0.1:{port}", "relativeurls": relative}
@@ -61,7 +64,7 @@ def running_registry(
         http["tls"] = dict(zip(("certificate", "key"), map(str, certificate), strict=True))
     settings = {
         "version": "0.1",
-        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "log": {"level": "error", "accesslog": {"disabled": log is None}},
         "storage": {"filesystem": {"rootdirectory": str(directory / "data")}},
         "http": http,
         "auth": authentication or {},
@@ -69,11 +72,10 @@ def running_registry(
     config = directory / "registry.yml"
     config.write_text(json.dumps(settings))  # which is YAML too
     scheme = "http" if certificate is None else "https"
-    process = subprocess.Popen(
-        ["docker-registry", "serve", config],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (log or Path(os.devnull)).open("ab") as out:
+        process = subprocess.Popen(
+            ["docker-registry", "serve", config], stdout=out, stderr=subprocess.DEVNULL
+        )
     try:
         wait_until(lambda: answers(f"{scheme}://127.0.0.1:{port}/v2/"), "the registry's start")
         yield f"127.0.0.1:{port}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from cogn import layers, lockfiles, resolver
+from cogn.cli.locked import chosen_platforms, fresh_lock
+from cogn.cli.offline import network
 from cogn.cli.output import each_platform, make_reporter, readable_size, say
 from cogn.layers import (
     Builder,
@@ -25,12 +27,13 @@ from cogn.layers import (
 )
 from cogn.layers.destination import DEFAULT_TAG
 from cogn.layers.image import Image, manifests_of
-from cogn.lockfiles import LOCK_NAME, ImageBase, Lock, Platform, PlatformMissingError
+from cogn.lockfiles import LOCK_NAME, ImageBase, Lock, Platform
 from cogn.report import Reporter
 from cogn.resolver import Brief
 from cogn.resolver.document import document_of, given_document
 from cogn.store import Cache, RegistryError, replace_file
 from cogn.store.http import Fetcher
+from cogn.store.places import Places
 from cogn.store.registry import Reference
 from cogn.store.runtime import runtime_wheel
 from cogn.store.tasks import task_group
@@ -38,6 +41,7 @@ from cogn.store.tasks import task_group
 if TYPE_CHECKING:
     from cogn.layers.load import Engine, EngineName
     from cogn.store.registry import Registries
+    from cogn.store.vendor import VendorDirectory
 
 __all__ = ["Options", "run"]
 
@@ -63,6 +67,10 @@ class Options:
     labels: Mapping[str, str]
     sparse: bool
     """Whether layouts do without the layers of images that are bases."""
+    offline: bool
+    """Whether no connection may be opened."""
+    vendor: Path | None
+    """A directory of `cogn vendor` that is looked into first."""
 
 
 def run(directory: Path, options: Options) -> str:
@@ -76,13 +84,18 @@ def run(directory: Path, options: Options) -> str:
     local = None if options.output is None else LocalDestination.parse(options.output)
     reference = None if options.push is None else _target(options.push)
     home = _home(options.blob_repo, reference)
+    if options.offline and reference is not None:
+        raise RegistryError(
+            "`--push` needs the network, which `--offline` forbids",
+            hint="write the image with `-o oci:DIRECTORY` and push that from where there is one",
+        )
     engine = _find_engine(options.engine) if options.load else None
-    with make_reporter() as reporter:
+    with make_reporter() as reporter, network(offline=options.offline):
         root, brief = resolver.read_brief(directory, Cache(), reporter)
         if local is None and reference is None and engine is None:
             local = LocalDestination("oci", root / _DEFAULT, DEFAULT_TAG)
-        lock = _fresh_lock(root, brief)
-        platforms = _platforms(lock, options.platforms)
+        lock = fresh_lock(root, brief)
+        platforms = chosen_platforms(lock, options.platforms)
         if options.sparse and (local is None or local.kind != "oci"):
             raise layers.LayerError(
                 "`--sparse` is for OCI layouts alone", hint="add `-o oci:DIRECTORY`"
@@ -142,7 +155,21 @@ class _Work:
         """Return the images, and how many bytes of them went to the registry."""
         async with AsyncExitStack() as stack:
             registries = await self._registries(reference, stack)
-            builder = await stack.enter_async_context(self._builder(registries))
+            offline = self.options.offline
+            fetcher = await stack.enter_async_context(
+                Fetcher.open(Cache(), self.reporter, offline=offline)
+            )
+            vendor = self._vendor
+            inputs = layers.LockedInputs(
+                self.lock,
+                self.root,
+                fetcher,
+                self.brief.mirrors,
+                vendor,
+                origins=self.brief.origins,
+                reporter=self.reporter,
+            )
+            builder = self._builder(registries, inputs, fetcher.cache, vendor)
             destinations: list[Destination] = []
             if local is not None:
                 destinations.append(self._local(local))
@@ -150,6 +177,9 @@ class _Work:
             if reference is not None and registries is not None:
                 registry = await self._registry(reference, builder, registries)
                 destinations.append(registry)
+            if offline:
+                has = destinations[0].has if local is not None else _unknown
+                await layers.require_inputs(self.lock, self.platforms, builder, inputs, has)
             async with task_group() as tasks:
                 publications = [Publication(each, builder, tasks) for each in destinations]
 
@@ -209,7 +239,8 @@ class _Work:
         from cogn.store.registry import Registries, RegistryConfiguration  # late: as above
 
         configuration = RegistryConfiguration.load(self.brief.registries)
-        return await stack.enter_async_context(Registries.open(configuration, self.reporter))
+        opened = Registries.open(configuration, self.reporter, offline=self.options.offline)
+        return await stack.enter_async_context(opened)
 
     async def _registry(
         self, reference: Reference, builder: Builder, registries: Registries
@@ -219,7 +250,7 @@ class _Work:
         if self.home is not None:
             shared = await registries.push_target(self.home)
             home = layers.SharedHome(shared, repository, self.reporter)
-        return RegistryDestination(repository, places=layers.Places(builder.cache), home=home)
+        return RegistryDestination(repository, places=Places(builder.cache), home=home)
 
     async def _attach_lock(
         self, registry: RegistryDestination, images: Sequence[Image], text: bytes
@@ -242,45 +273,41 @@ class _Work:
         replace_file(path, text)
         return text
 
-    @asynccontextmanager
-    async def _builder(self, registries: Registries | None) -> AsyncIterator[Builder]:
-        cache = Cache()
+    @property
+    def _vendor(self) -> VendorDirectory | None:
+        """The directory of `cogn vendor`, if one is named."""
+        if self.options.vendor is None:
+            return None
+        from cogn.store.vendor import VendorDirectory  # late: few have one
+
+        paths = layers.vendor_paths(layers.locked_files(self.lock, self.platforms))
+        return VendorDirectory.opened(self.options.vendor, paths, self.reporter)
+
+    def _builder(
+        self,
+        registries: Registries | None,
+        inputs: layers.LockedInputs,
+        cache: Cache,
+        vendor: VendorDirectory | None,
+    ) -> Builder:
         bases = None
         if self._image_bases and registries is not None:
-            bases = layers.BaseImages(self._image_bases, registries, cache, self.reporter)
+            bases = layers.BaseImages(self._image_bases, registries, cache, self.reporter, vendor)
         environments = self.lock.environments.values()
-        async with Fetcher.open(cache, self.reporter) as fetcher:
-            yield Builder(
-                [seal for environment in environments for seal in environment.seals],
-                inputs=layers.LockedInputs(self.lock, self.root, fetcher, self.brief.mirrors),
-                cache=cache,
-                reporter=self.reporter,
-                compression=self.options.compression,
-                jobs=self.options.jobs,
-                bases=bases,
-            )
-
-
-def _fresh_lock(root: Path, brief: Brief) -> Lock:
-    """Return the project's lock; raises `StaleLockError` when it answers other inputs."""
-    lock = lockfiles.read(root / LOCK_NAME)
-    if brief.is_stale(lock):
-        raise layers.StaleLockError(
-            f"`{LOCK_NAME}` is out of date: cog.yaml, cogn.toml or the requirements have changed",
-            hint="run `cogn lock`, look at the difference and commit it",
+        return Builder(
+            [seal for environment in environments for seal in environment.seals],
+            inputs=inputs,
+            cache=cache,
+            reporter=self.reporter,
+            compression=self.options.compression,
+            jobs=self.options.jobs,
+            bases=bases,
         )
-    return lock
 
 
-def _platforms(lock: Lock, wanted: Sequence[Platform]) -> Sequence[Platform]:
-    """Return the platforms that are wanted, or all of the lock's."""
-    locked = sorted(lock.environments)
-    if missing := [platform for platform in wanted if platform not in locked]:
-        raise PlatformMissingError(
-            f"`{LOCK_NAME}` is for {' and '.join(locked)}, not for {' and '.join(missing)}",
-            hint=f"run `cogn lock --platform {','.join(sorted({*locked, *missing}))}`",
-        )
-    return wanted or locked
+async def _unknown(_digest: str) -> bool:
+    """Stand for an engine, which tells what it lacks only when the image is made."""
+    return True
 
 
 def _target(text: str) -> Reference:
@@ -327,12 +354,15 @@ def _image_name(root: Path, brief: Brief) -> str:
 def _model(root: Path, brief: Brief, options: Options) -> layers.Model:
     version = runtime_wheel().version
     if options.openapi_schema is None:
-        openapi = document_of(root, brief.predictor, version=version, cache=Cache())
+        openapi = document_of(
+            root, brief.predictor, train=brief.train, version=version, cache=Cache()
+        )
     else:
         openapi = given_document(options.openapi_schema)
     return layers.Model(
         source=root,
         reference=brief.predictor,
+        train=brief.train,
         gpu=brief.gpu,
         environment=brief.environment,
         config=brief.config,

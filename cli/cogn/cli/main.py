@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from cogn.cli.output import show_error
+from cogn.cli.upgrading import LockCommand, Moment, PackageName
 from cogn.report import CognError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "logout",
     "main",
     "schema",
+    "vendor",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -78,21 +80,77 @@ def _platform_option(text: str, *, default: str) -> Callable[[_Command], _Comman
     )
 
 
+_OFFLINE = click.option(
+    "--offline",
+    is_flag=True,
+    envvar="COGN_OFFLINE",
+    show_envvar=True,
+    help="Open no connection: take all from caches, and say what they lack.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="cogn-build", prog_name="cogn")
 def cogn() -> None:
     """Package Cog models as OCI images: no Docker, no root, the same bytes everywhere."""
 
 
-@cogn.command()
+@cogn.command(cls=LockCommand)
 @_DIRECTORY
-@click.option("--upgrade", "-U", is_flag=True, help="Take the newest versions that fit.")
+@click.option(
+    "--upgrade",
+    "-U",
+    is_flag=True,
+    help="Take the newest versions that fit; with `--upgrade=NAME`, which may be given several "
+    "times, of that Python package alone.",
+)
+@click.option("--upgrade-only", type=PackageName(), multiple=True, hidden=True, metavar="NAME")
+@click.option(
+    "--exclude-newer",
+    type=Moment(),
+    metavar="DATE",
+    help="Leave out Python packages that came on that day or later, such as `2026-09-01`.",
+)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; fail, with the reason, unless it is current."
+)
+@click.option("--explain", is_flag=True, help="Print what was chosen, and why.")
 @_platform_option("What the lock is for", default="the lock's, else linux/amd64")
-def lock(directory: Path, *, upgrade: bool, platforms: tuple[Platform, ...]) -> None:
+@_OFFLINE
+def lock(
+    directory: Path,
+    *,
+    upgrade: bool,
+    upgrade_only: tuple[str, ...],
+    exclude_newer: str | None,
+    check: bool,
+    explain: bool,
+    platforms: tuple[Platform, ...],
+    offline: bool,
+) -> None:
     """Pin all that the image of the model in DIR will contain, in `cogn.lock`."""
-    from cogn.cli.lock import run
+    from cogn.cli.lock import Options, run
+    from cogn.cli.lock import check as check_lock
 
-    run(directory, upgrade=upgrade, platforms=platforms)
+    if check:
+        if upgrade or upgrade_only or exclude_newer:
+            raise click.UsageError(
+                "--check changes nothing, and --upgrade or --exclude-newer would"
+            )
+        check_lock(directory, platforms)
+        return
+    options = Options(
+        upgrade=upgrade,
+        upgrade_only=frozenset(upgrade_only),
+        exclude_newer=exclude_newer,
+        platforms=platforms,
+        offline=offline,
+    )
+    locked = run(directory, options)
+    if explain:
+        from cogn.cli.explain import explained
+
+        click.echo(explained(locked))
 
 
 @cogn.command()
@@ -151,6 +209,15 @@ def lock(directory: Path, *, upgrade: bool, platforms: tuple[Platform, ...]) -> 
     metavar="N",
     help="Build so many layers at once.  [default: the number of processors]",
 )
+@_OFFLINE
+@click.option(
+    "--vendor",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="COGN_VENDOR",
+    show_envvar=True,
+    metavar="PATH",
+    help="Look into this directory, made by `cogn vendor`, before any other place.",
+)
 def assemble(
     directory: Path,
     *,
@@ -166,6 +233,8 @@ def assemble(
     openapi_schema: Path | None,
     labels: dict[str, str],
     jobs: int | None,
+    offline: bool,
+    vendor: Path | None,
 ) -> None:
     """Write the image that `cogn.lock` describes; print its digest."""
     from cogn.cli.assemble import Options, run
@@ -183,8 +252,25 @@ def assemble(
         openapi_schema=openapi_schema,
         labels=labels,
         sparse=sparse,
+        offline=offline,
+        vendor=vendor,
     )
     click.echo(run(directory, options))
+
+
+@cogn.command()
+@click.argument("path", type=click.Path(file_okay=False, path_type=Path), metavar="PATH")
+@_DIRECTORY
+@_platform_option("What images are to be made for", default="all of the lock")
+@_OFFLINE
+def vendor(path: Path, directory: Path, *, platforms: tuple[Platform, ...], offline: bool) -> None:
+    """Write all that `cogn.lock` of the model in DIR names into the directory PATH.
+
+    With it, `cogn assemble --offline --vendor PATH` makes the image on a machine without a network.
+    """
+    from cogn.cli.vendor import run
+
+    run(path, directory, platforms=platforms, offline=offline)
 
 
 @cogn.command()

@@ -12,13 +12,15 @@ from cogn.layers.errors import (
     StaleLockError,
     WheelError,
 )
+from cogn.layers.fetching import fetch_locked
 from cogn.layers.home import SharedHome
 from cogn.layers.image import Image
 from cogn.layers.inputs import LockedInputs
 from cogn.layers.layer import Compression, Layer
 from cogn.layers.layout import OciArchive, OciLayout
+from cogn.layers.named import locked_files, vendor_paths
 from cogn.layers.notes import LayerNotes
-from cogn.layers.places import Places
+from cogn.layers.offline import require_inputs
 from cogn.layers.publish import Publication, publish
 from cogn.layers.registry import RegistryDestination
 
@@ -38,7 +40,6 @@ __all__ = [
     "Model",
     "OciArchive",
     "OciLayout",
-    "Places",
     "Publication",
     "RegistryDestination",
     "SealError",
@@ -48,5 +49,9 @@ __all__ = [
     "WheelError",
     "assemble",
     "base_layers",
+    "fetch_locked",
+    "locked_files",
     "publish",
+    "require_inputs",
+    "vendor_paths",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,25 +19,28 @@ from cogn.layers.entry import Bytes, Entry
 from cogn.layers.errors import SourceError
 from cogn.layers.image import Image, make_image
 from cogn.layers.layer import Layer
-from cogn.layers.plan import MOST_LAYERS, SITE, plan
+from cogn.layers.plan import MOST_LAYERS, PYTHON, SITE, plan
 from cogn.layers.recipe import Recipe
 from cogn.layers.seals import require_sealed, seals_of
 from cogn.layers.source import SOURCE
 from cogn.layers.weights import read_source, source_recipes
-from cogn.lockfiles import Base, Environment, ImageBase, Lock, Platform, Seal
+from cogn.lockfiles import Base, Environment, ImageBase, Lock, Platform, Seal, StandalonePython
 from cogn.store.tasks import later, task_group
 
 __all__ = ["Assembled", "Model", "assemble"]
 
 _PORT = 5000
-_PATH = f"/{SITE}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _ENTRYPOINT = ("/usr/bin/tini", "--")
 _COMMAND = ("python", "-m", "cog.server.http")
-# A base without CUDA has to ask the container runtime for the GPU itself.
+# What asks the container runtime for the GPU, where the base does not, as NVIDIA's do. No
+# CUDA_VERSION: without more it makes the runtime take the image for one of old, with its rules.
 _GPU_ENVIRONMENT = {
     "NVIDIA_VISIBLE_DEVICES": "all",
     "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
 }
+_REQUIRE = "NVIDIA_REQUIRE_CUDA"
+"""The variable with what has to be true of the machine, or the container does not start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,8 @@ class Model:
     """The version of the runtime."""
     openapi: str
     """The OpenAPI document of the predictor, as JSON."""
+    train: str | None = None
+    """Where what trains the model is, if there is any: ``train.py:train``."""
     name: str | None = None
     """The image's repository, if the configuration names one."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -130,13 +136,17 @@ def _named(recipes: Sequence[Recipe], layers: Sequence[Layer]) -> list[tuple[str
 
 
 def _require_predictor(model: Model, source: Iterable[Entry]) -> None:
-    """Raise `SourceError` unless the file that holds the predictor goes into the image."""
-    file = posixpath.normpath(model.reference.partition(":")[0])
-    if not any(entry.path == f"{SOURCE}/{file}" for entry in source):
-        raise SourceError(
-            f"`{file}`, which has the predictor, does not go into the image",
-            hint=f"see whether a line of `{FILE_NAME}` leaves it out",
-        )
+    """Raise `SourceError` unless the files of the predictor and the training go into the image."""
+    paths = {entry.path for entry in source}
+    for reference, what in ((model.reference, "the predictor"), (model.train, "the training")):
+        if reference is None:
+            continue
+        file = posixpath.normpath(reference.partition(":")[0])
+        if f"{SOURCE}/{file}" not in paths:
+            raise SourceError(
+                f"`{file}`, which has {what}, does not go into the image",
+                hint=f"see whether a line of `{FILE_NAME}` leaves it out",
+            )
 
 
 def _with_document(source: Iterable[Entry], openapi: str) -> list[Entry]:
@@ -174,19 +184,31 @@ def _environment(locked: Environment, model: Model) -> dict[str, str]:
     base = locked.base.environment if isinstance(locked.base, ImageBase) else ()
     inherited = {name: value for name, _, value in (each.partition("=") for each in base)}
     # Ours come first, as `python` has to be the image's own; the base's own programs stay in reach.
-    path = dict.fromkeys([*_PATH.split(":"), *filter(None, inherited.get("PATH", "").split(":"))])
+    own = [f"/{SITE}/bin"]
+    if isinstance(locked.python, StandalonePython):  # pip puts programs beside it
+        own.append(f"/{PYTHON}/bin")
+    path = dict.fromkeys([*own, *_PATH, *filter(None, inherited.get("PATH", "").split(":"))])
     environment = inherited | {
         "PATH": ":".join(path),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "COG_PREDICT_TYPE_STUB": model.reference,
     }
+    if model.train is not None:
+        environment["COG_TRAIN_TYPE_STUB"] = model.train
     if model.gpu:
-        environment |= _GPU_ENVIRONMENT
+        environment = _GPU_ENVIRONMENT | environment
         if locked.cuda is not None:
-            major = locked.cuda.version.partition(".")[0]
-            environment["NVIDIA_REQUIRE_CUDA"] = f"cuda>={major}.0"
+            major = int(locked.cuda.version.partition(".")[0])
+            if major > _required_cuda(environment):
+                environment[_REQUIRE] = f"cuda>={major}.0"
     return environment | dict(model.environment)
+
+
+def _required_cuda(environment: Mapping[str, str]) -> int:
+    """Return the major version of CUDA that a base asks of the driver, 0 when it asks for none."""
+    match = re.search(r"\bcuda>=(\d+)", environment.get(_REQUIRE, ""))
+    return int(match[1]) if match else 0
 
 
 def _labels(lock: Lock, platform: Platform, model: Model) -> dict[str, str]:
@@ -194,6 +216,7 @@ def _labels(lock: Lock, platform: Platform, model: Model) -> dict[str, str]:
     # and go: the image is the same before and after.
     unsealed = lock.only(platform).sealed({platform: ()})
     environment = lock.environments[platform]
+    base = environment.base.labels if isinstance(environment.base, ImageBase) else {}
     title = {"org.opencontainers.image.title": model.name} if model.name else {}
     frozen = sorted(f"{wheel.name}=={wheel.version}" for wheel in environment.wheels)
     own = {
@@ -204,4 +227,4 @@ def _labels(lock: Lock, platform: Platform, model: Model) -> dict[str, str]:
         "run.cog.version": model.version,
         "run.cogn.lock": msgspec.json.encode(unsealed).decode(),
     }
-    return title | _annotations(environment.base) | own | dict(model.labels)
+    return base | title | _annotations(environment.base) | own | dict(model.labels)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -22,10 +22,10 @@ from cogn.layers.errors import ChangedFileError, LayerError, SealError
 from cogn.layers.facts import Facts
 from cogn.layers.fingerprint import FingerprintMemo
 from cogn.layers.layer import Compression, Layer, write
+from cogn.layers.needs import Needs
 from cogn.layers.notes import LayerNotes
 from cogn.layers.pipe import Writer, piped
 from cogn.layers.recipe import (
-    BytecodeRecipe,
     FilesRecipe,
     FixupRecipe,
     PackagesRecipe,
@@ -33,7 +33,7 @@ from cogn.layers.recipe import (
     WheelsRecipe,
     digest_of,
 )
-from cogn.lockfiles import Deb, ImageBase, Seal, Wheel
+from cogn.lockfiles import Deb, Seal, StandalonePython, Wheel
 from cogn.report import Reporter
 from cogn.store import Cache
 from cogn.store.registry import blob_of_file
@@ -41,7 +41,6 @@ from cogn.store.tasks import task_group
 
 __all__ = ["Builder", "Inputs", "Offer", "nobody"]
 
-_Input = TypeVar("_Input", Deb, Wheel)
 _Contents = Callable[[Recipe], AbstractContextManager[tuple[Iterable[Entry], Facts]]]
 
 Offer = Callable[[str, Layer], None]
@@ -55,7 +54,12 @@ def nobody(name: str, layer: Layer) -> None:
 class Inputs(Protocol):
     """Gives the files that layers are made from, fetching what is not here."""
 
-    async def fetch(self, debs: Sequence[Deb], wheels: Sequence[Wheel]) -> Mapping[str, Path]:
+    async def fetch(
+        self,
+        debs: Sequence[Deb],
+        wheels: Sequence[Wheel],
+        pythons: Sequence[StandalonePython],
+    ) -> Mapping[str, Path]:
         """Return the files by SHA-256."""
         ...
 
@@ -121,6 +125,10 @@ class Builder:
         if built:
             self._check_overlaps(recipes)
         return [known[digest] or built[digest] for digest in map(self._digest, recipes)]
+
+    def known(self, recipe: Recipe) -> Layer | None:
+        """Return the layer of a recipe that is sealed or was built before, else None."""
+        return self._known(self._digest(recipe))
 
     def cached(self, name: str, layer: Layer) -> LayerBlob | None:
         """Return the layer's blob, if it is in the cache, or a base's, which is never made.
@@ -209,12 +217,11 @@ class Builder:
         from cogn.layers.bytecode import open_bytecode  # late: often there is nothing to fetch
         from cogn.layers.contents import contents
 
-        debs = _unique(deb for recipe in fetched for deb in _debs(recipe))
-        wheels = _unique(wheel for recipe in fetched for wheel in _wheels(recipe))
-        await self._check_inputs([*debs, *wheels])
-        files = dict(await self._inputs.fetch(debs, wheels))
+        needs = Needs.of(fetched)
+        await self._check_inputs(needs.files)
+        files = dict(await self._inputs.fetch(needs.debs, needs.wheels, needs.pythons))
         if self._bases is not None:
-            files |= await self._bases.rootfs(_images(fetched))
+            files |= await self._bases.rootfs(needs.images)
         with open_bytecode(files, self.cache, self.jobs) as bytecode:
 
             def opened(
@@ -251,7 +258,7 @@ class Builder:
 
             check_overlaps(wheels, self.cache)
 
-    async def _check_inputs(self, inputs: Iterable[Deb | Wheel]) -> None:
+    async def _check_inputs(self, inputs: Iterable[Deb | Wheel | StandalonePython]) -> None:
         """Remove damaged inputs from the cache, so that they are fetched again."""
         async with task_group() as tasks:
             for each in inputs:
@@ -337,34 +344,6 @@ def _layer_blob(
     return LayerBlob(
         digest=layer.digest, size=layer.size, name=name, open=stream, layer=layer, file=file
     )
-
-
-def _images(recipes: Iterable[Recipe]) -> list[ImageBase]:
-    """Return the images that decide what is in the layers of recipes."""
-    onto = (each.base for each in recipes if isinstance(each, PackagesRecipe | FixupRecipe))
-    return [base for base in onto if isinstance(base, ImageBase)]
-
-
-def _debs(recipe: Recipe) -> tuple[Deb, ...]:
-    match recipe:
-        case FixupRecipe():
-            return recipe.debs + recipe.system
-        case WheelsRecipe() | FilesRecipe():
-            return ()
-        case BytecodeRecipe():
-            from cogn.layers.bytecode import needed_debs  # late, as above
-
-            return needed_debs(recipe)
-        case _:
-            return recipe.debs
-
-
-def _wheels(recipe: Recipe) -> tuple[Wheel, ...]:
-    return recipe.wheels if isinstance(recipe, WheelsRecipe | BytecodeRecipe) else ()
-
-
-def _unique(inputs: Iterable[_Input]) -> list[_Input]:
-    return list({each.sha256: each for each in inputs}.values())
 
 
 def _hex(digest: str) -> str:

@@ -24,21 +24,27 @@ from cogn.layers.debian.unpack import unpacked_debs
 from cogn.layers.entry import Entry, Kind, Slice
 from cogn.layers.facts import Facts, merged_usr
 from cogn.layers.install import installed
-from cogn.layers.interpreter import can_run, interpreter_from_uv, unpacked_interpreter
-from cogn.layers.recipe import BytecodeRecipe, digest_of
+from cogn.layers.interpreter import (
+    can_run,
+    interpreter_from_uv,
+    standalone_interpreter,
+    unpacked_interpreter,
+)
+from cogn.layers.recipe import BytecodeRecipe, Interpreter, digest_of
+from cogn.layers.standalone import unpacked_python
 from cogn.layers.wheel import WheelFile
-from cogn.lockfiles import Deb
+from cogn.lockfiles import Deb, StandalonePython
 from cogn.store import Cache
 
-__all__ = ["Bytecode", "needed_debs", "open_bytecode"]
+__all__ = ["Bytecode", "needed_interpreters", "open_bytecode"]
 
 _NOTES = "bytecode"
 _LONGEST_NAME = 255
 """Of a file, in bytes: what Linux's file systems take."""
 
 
-_Packages = tuple[str, tuple[Deb, ...]]
-"""The architecture of an interpreter and the packages that it is in."""
+_Runnable = tuple[str, Interpreter]
+"""The architecture of an interpreter and what it is in."""
 
 
 class _Note(msgspec.Struct, frozen=True):
@@ -62,7 +68,7 @@ class Bytecode:
         self._stack = stack
         self._jobs = jobs
         self._starting = threading.Lock()
-        self._compilers: dict[tuple[str, _Packages | None], Compiler] = {}
+        self._compilers: dict[tuple[str, _Runnable | None], Compiler] = {}
 
     def entries(self, recipe: BytecodeRecipe) -> list[Entry]:
         """Return the .pyc files of a layer, compiling what was not compiled before.
@@ -115,9 +121,12 @@ class Bytecode:
             if recipe.wheels:
                 (wheel,) = recipe.wheels
                 entries = installed(WheelFile(self._files[wheel.sha256], wheel.file), recipe.prefix)
+            elif isinstance(python := recipe.interpreter, StandalonePython):
+                file = self._files[python.sha256]
+                entries = stack.enter_context(unpacked_python(python, file, Path(scratch)))
             else:
                 facts = Facts(links=merged_usr(recipe.architecture))
-                unpacked = unpacked_debs(self._with_files(recipe.debs), facts, Path(scratch))
+                unpacked = unpacked_debs(self._with_files(python), facts, Path(scratch))
                 entries = stack.enter_context(unpacked)
             yield sorted(entries, key=lambda entry: entry.path)
 
@@ -128,14 +137,19 @@ class Bytecode:
                 self._compilers[key] = self._start(*key)
             return self._compilers[key]
 
-    def _start(self, version: str, packages: _Packages | None) -> Compiler:
-        if packages is None:
+    def _start(self, version: str, runnable: _Runnable | None) -> Compiler:
+        if runnable is None:
             interpreter = interpreter_from_uv(version)
         else:
-            architecture, debs = packages
-            facts = Facts(links=merged_usr(architecture))
+            architecture, python = runnable
             scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix="cogn-")))
-            interpreter = unpacked_interpreter(version, self._with_files(debs), facts, scratch)
+            if isinstance(python, StandalonePython):
+                file = self._files[python.sha256]
+                interpreter = standalone_interpreter(python, file, scratch)
+            else:
+                facts = Facts(links=merged_usr(architecture))
+                debs = self._with_files(python)
+                interpreter = unpacked_interpreter(version, debs, facts, scratch)
         return self._stack.enter_context(running_compiler(interpreter, self._jobs))
 
     def _with_files(self, debs: Sequence[Deb]) -> Sequence[tuple[Deb, Path]]:
@@ -152,15 +166,16 @@ def open_bytecode(files: Mapping[str, Path], cache: Cache, jobs: int) -> Iterato
         yield Bytecode(files, cache, stack, jobs)
 
 
-def needed_debs(recipe: BytecodeRecipe) -> tuple[Deb, ...]:
-    """Return the packages that the recipe is made with on this machine."""
-    packages = _runnable(recipe)
-    return recipe.debs if packages is None else tuple(dict.fromkeys(recipe.debs + packages[1]))
+def needed_interpreters(recipe: BytecodeRecipe) -> tuple[Interpreter, ...]:
+    """Return what the recipe is made with on this machine: its own sources, and what compiles."""
+    runnable = _runnable(recipe)
+    return (recipe.interpreter,) if runnable is None else (recipe.interpreter, runnable[1])
 
 
-def _runnable(recipe: BytecodeRecipe) -> _Packages | None:
+def _runnable(recipe: BytecodeRecipe) -> _Runnable | None:
     """Return the interpreter for a recipe that this machine runs, if there is one."""
-    candidates: tuple[_Packages, ...] = ((recipe.architecture, recipe.debs), *recipe.equivalents)
+    own: _Runnable = (recipe.architecture, recipe.interpreter)
+    candidates = (own, *recipe.equivalents)
     return next((each for each in candidates if can_run(each[0])), None)
 
 

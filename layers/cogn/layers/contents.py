@@ -24,14 +24,26 @@ from cogn.layers.recipe import (
     BytecodeRecipe,
     FixupRecipe,
     PackagesRecipe,
+    PythonRecipe,
     Recipe,
     WheelsRecipe,
 )
+from cogn.layers.standalone import unpacked_python
 from cogn.layers.wheel import WheelFile
 from cogn.lockfiles import Deb, ImageBase, Wheel
 from cogn.store import Cache
 
 __all__ = ["contents"]
+
+_BESIDE = "import site; site.addsitedir('{site}')\n"
+"""The line of a ``.pth`` file that makes the interpreter see the model's packages."""
+
+_BEFORE = (
+    "import site, sys; n = len(sys.path); site.addsitedir('{site}'); "
+    "i = next((i for i, p in enumerate(sys.path) if p.endswith('/site-packages')), n); "
+    "sys.path[i:] = sys.path[n:] + sys.path[i:n]\n"
+)
+"""The same for one that brings packages, which the model's come before: pip, and setuptools."""
 
 _Input = TypeVar("_Input", Deb, Wheel)
 
@@ -51,6 +63,10 @@ def contents(
             case PackagesRecipe():
                 with open_debs(_with_files(recipe.debs, files), scratch) as packages:
                     yield _packages(recipe, packages, _below(recipe, files), cache)
+            case PythonRecipe():
+                file = files[recipe.python.sha256]
+                with unpacked_python(recipe.python, file, scratch) as entries:
+                    yield entries, Facts()
             case WheelsRecipe():
                 entries = [Entry.directory(recipe.prefix)]
                 for wheel, file in _with_files(recipe.wheels, files):
@@ -106,8 +122,10 @@ def _fixup(
         architecture=recipe.architecture,
         listings=found,
         unrun=recipe.unrun,
+        links=recipe.links,
+        pip=recipe.pip,
     )
-    line = f"import site; site.addsitedir('/{recipe.site}')\n"
+    line = (_BEFORE if recipe.links else _BESIDE).format(site=f"/{recipe.site}")
     return [*entries, Entry.file(recipe.path_file, Bytes(line.encode()))], facts
 
 

@@ -5,6 +5,7 @@
     LayerError (CognError)
     ├── WheelError      a wheel is malformed, hostile or does not fit beside another
     ├── DebError        a .deb package is malformed, hostile or does not fit beside another
+    ├── PythonArchiveError  an archive with an interpreter is malformed or hostile
     ├── BytecodeError   there is no interpreter to compile with, or it failed
     ├── SourceError     the source tree cannot be packed
     │   └── ChangedFileError  one of its files is written to meanwhile
@@ -23,6 +24,7 @@ __all__ = [
     "ChangedFileError",
     "DebError",
     "LayerError",
+    "PythonArchiveError",
     "SealError",
     "SourceError",
     "StaleLockError",
@@ -40,6 +42,10 @@ class WheelError(LayerError):
 
 class DebError(LayerError):
     """Raised when a .deb breaks its specification or the tree it goes into."""
+
+
+class PythonArchiveError(LayerError):
+    """Raised when an archive with an interpreter is damaged, or holds what no such archive does."""
 
 
 class BytecodeError(LayerError):

@@ -3,7 +3,8 @@
 The magic number of bytecode is fixed for a minor version, what the compiler writes is not: 3.13.0
 and 3.13.5 give other bytes for half of all files. So the version must be the locked one to its last
 part. On Linux and the image's own architecture it is the image's interpreter itself, unpacked from
-the locked packages and started with their C library: the same program on every such machine. For
+the locked packages and started with their C library, or from the locked archive, whose programs run
+with any: the same program on every such machine. For
 an image of another architecture the locked interpreter of this machine's does as well, as bytecode
 names no architecture. Elsewhere it is the CPython of that version from uv.
 
@@ -24,7 +25,9 @@ from cogn.layers.debian.unpack import unpacked_debs
 from cogn.layers.entry import Entry, Kind
 from cogn.layers.errors import BytecodeError
 from cogn.layers.facts import Facts
-from cogn.lockfiles import Deb
+from cogn.layers.plan import PYTHON
+from cogn.layers.standalone import unpacked_python
+from cogn.lockfiles import Deb, StandalonePython
 from cogn.store.errors import UvError
 from cogn.store.pythons import find_python
 
@@ -34,6 +37,7 @@ __all__ = [
     "can_run",
     "interpreter_from_uv",
     "options",
+    "standalone_interpreter",
     "unpacked_interpreter",
 ]
 
@@ -47,6 +51,7 @@ _OPTIONS = ("-S", "-s", "-B", "-W", "ignore")
 _SAFE_PATH = "-P"
 _START = "import sys; del sys.path[0]; exec(compile(open(sys.argv[1]).read(), sys.argv[1], 'exec'))"
 _ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+_NEEDED = ("usr/bin/python", "usr/lib/", f"{PYTHON}/bin/python", f"{PYTHON}/lib/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +122,27 @@ def unpacked_interpreter(
     )
 
 
+def standalone_interpreter(python: StandalonePython, archive: Path, scratch: Path) -> Interpreter:
+    """Return the interpreter in `archive`, of this machine's architecture, unpacked to `scratch`.
+
+    Raises `PythonArchiveError` for a malformed archive.
+    """
+    root = scratch / "interpreter"
+    with unpacked_python(python, archive, scratch) as entries:
+        for entry in entries:
+            _write(root, entry)
+    home = root / PYTHON
+    program = home / "bin" / f"python{python.version.rpartition('.')[0]}"
+    return Interpreter(
+        version=python.version,
+        command=(str(program), *options(python.version)),
+        environment=_ENVIRONMENT | {"PYTHONHOME": str(home)},
+    )
+
+
 def _write(root: Path, entry: Entry) -> None:
     """Write a file or a link of a package, if an interpreter may need it."""
-    if not entry.path.startswith(("usr/bin/python", "usr/lib/")):
+    if not entry.path.startswith(_NEEDED):
         return
     path = root / entry.path
     if entry.kind is Kind.FILE:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import tarfile
 from collections.abc import Container, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from cogn.layers.entry import MTIME
 from cogn.layers.errors import LayerError
 from cogn.layers.image import Document, Image, index_of, make_index, manifests_of
 from cogn.store import replace_file, replacing
+from cogn.store.files import place_file
 from cogn.store.intact import is_intact
 
 __all__ = ["OciArchive", "OciLayout"]
@@ -61,7 +60,7 @@ class OciLayout:
 
     async def put_layer(self, blob: LayerBlob) -> None:
         """Link the layer's blob into the layout, or copy it when links cannot be."""
-        await anyio.to_thread.run_sync(_place, await blob.file(), self._blob(blob.digest))
+        await anyio.to_thread.run_sync(place_file, await blob.file(), self._blob(blob.digest))
 
     async def put_document(self, document: Document) -> None:
         """Write a small blob."""
@@ -151,20 +150,6 @@ def _write_members(
             with large[name].open("rb") as file:
                 member.size = os.fstat(file.fileno()).st_size
                 archive.addfile(member, file)
-
-
-def _place(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        try:
-            temporary.hardlink_to(source)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
 
 
 def _described(images: Sequence[Image], name: str) -> dict[str, object]:

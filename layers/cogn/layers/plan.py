@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import NamedTuple
 
 from packaging.utils import parse_wheel_filename
 
 from cogn.layers.recipe import (
     BytecodeRecipe,
     FixupRecipe,
+    Interpreter,
     PackagesRecipe,
+    PythonRecipe,
     Recipe,
     WheelsRecipe,
 )
 from cogn.layers.source import SOURCE
-from cogn.lockfiles import Deb, Environment, ImageBase, Lock, Platform, Wheel
+from cogn.lockfiles import (
+    Deb,
+    Environment,
+    ImageBase,
+    Lock,
+    Platform,
+    StandalonePython,
+    Wheel,
+)
 
-__all__ = ["MOST_LAYERS", "SERVER", "SITE", "interpreter_packages", "plan", "system_groups"]
+__all__ = ["MOST_LAYERS", "PYTHON", "SERVER", "SITE", "interpreter_of", "plan", "system_groups"]
 
 MOST_LAYERS = 100
 """How many layers an image has at most: container runtimes stack up to 125 or 128."""
@@ -29,8 +40,12 @@ that fits several has one layer for all."""
 SERVER = "opt/cogn/server"
 """The directory of the server's packages, which the model does not see."""
 
-_STANDARD_LIBRARY = "usr/lib/python{minor}"
-_PATH_FILE = "usr/local/lib/python{minor}/dist-packages/cogn.pth"
+PYTHON = "opt/cogn/python"
+"""The directory of an interpreter that is not of the base's distribution."""
+
+PIP = "opt/cogn/pip"
+"""The directory of pip, which neither the model nor the server sees."""
+
 _LARGE = 8_000_000
 _MOST_LARGE = 70
 _OTHERS = 29  # all other layers but those of an image and of system packages; room for weights
@@ -47,7 +62,7 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
     environment = lock.environments[platform]
     base, python = environment.base, environment.python
     architecture = platform.partition("/")[2]
-    minor = python.version.rpartition(".")[0]
+    places = _places(environment)
     image = base if isinstance(base, ImageBase) else None
     system = _system(environment, architecture)
     others = _OTHERS + len(system) + (len(image.layers) if image else 0)
@@ -58,8 +73,10 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
     if base.debs:
         name = "packages" if image else "base"
         recipes.append(packages(name=name, is_base=image is None, debs=base.debs))
-    if python.debs:  # an image may have it already
-        name = f"python {python.version}"
+    name = f"python {python.version}"
+    if isinstance(python, StandalonePython):
+        recipes.append(PythonRecipe(name=name, architecture=architecture, python=python))
+    elif python.debs:  # an image may have it already
         recipes.append(packages(name=name, is_base=False, debs=python.debs))
     recipes += [
         WheelsRecipe(
@@ -71,12 +88,19 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
             links=((f"{SITE}/cog", "../server/cog"),),
         ),
     ]
-    library = _STANDARD_LIBRARY.format(minor=minor)
     if lock.bytecode:
         recipes += [
-            bytecode(f"python {python.version}", library, ()),
+            bytecode(name, places.library, ()),
             bytecode("server", SERVER, environment.server),
         ]
+    if environment.tools:
+        recipes.append(
+            WheelsRecipe(
+                name="pip", architecture=architecture, prefix=PIP, wheels=environment.tools
+            )
+        )
+        if lock.bytecode:
+            recipes.append(bytecode("pip", PIP, environment.tools))
     recipes += [
         WheelsRecipe(
             name=f"{wheel.name} {wheel.version}",
@@ -104,16 +128,47 @@ def plan(lock: Lock, platform: Platform) -> tuple[Recipe, ...]:
             debs=base.debs + python.debs,
             system=environment.system,
             unrun=environment.unrun,
-            path_file=_PATH_FILE.format(minor=minor),
+            path_file=f"{places.site}/cogn.pth",
             site=SITE,
-            plain=(SITE, SERVER, library, SOURCE),
+            links=places.links,
+            pip=PIP if environment.tools else None,
+            plain=(SITE, SERVER, PIP, places.library, SOURCE),
         )
     )
     return tuple(recipes)
 
 
-def interpreter_packages(environment: Environment) -> tuple[Deb, ...]:
-    """Return the packages that make up an interpreter which can compile, and no more."""
+class _Places(NamedTuple):
+    """Where an interpreter has what others add to or link to."""
+
+    library: str
+    """Its standard library."""
+    site: str
+    """The directory of packages that it looks into first."""
+    links: tuple[tuple[str, str], ...] = ()
+    """What leads to it, where it is not the distribution's."""
+
+
+def _places(environment: Environment) -> _Places:
+    minor = environment.python.version.rpartition(".")[0]
+    if not isinstance(environment.python, StandalonePython):
+        site = f"usr/local/lib/python{minor}/dist-packages"
+        return _Places(f"usr/lib/python{minor}", site)
+    library = f"{PYTHON}/lib/python{minor}"
+    programs = ("python", "python3", f"python{minor}", "pip", "pip3", f"pip{minor}")
+    links = [(f"usr/local/bin/{name}", f"/{PYTHON}/bin/{name}") for name in programs]
+    # A virtual environment that a program started through such a link makes looks for these there.
+    links += [
+        (f"usr/local/{kind}/python{minor}", f"/{PYTHON}/{kind}/python{minor}")
+        for kind in ("include", "lib")
+    ]
+    return _Places(library, f"{library}/site-packages", tuple(links))
+
+
+def interpreter_of(environment: Environment) -> Interpreter:
+    """Return what an interpreter that can compile is in, and no more."""
+    if isinstance(environment.python, StandalonePython):
+        return environment.python
     minor = environment.python.version.rpartition(".")[0]
     own = (f"python{minor}-minimal", f"libpython{minor}-minimal", f"libpython{minor}-stdlib")
     names = (*own, "libc6", "libexpat1", "zlib1g")
@@ -186,11 +241,11 @@ def _bytecode(
         name=f"bytecode of {what}",
         architecture=platform.partition("/")[2],
         python=version,
-        debs=interpreter_packages(environment),
+        interpreter=interpreter_of(environment),
         prefix=prefix,
         wheels=wheels,
         equivalents=tuple(
-            (other.partition("/")[2], interpreter_packages(each))
+            (other.partition("/")[2], interpreter_of(each))
             for other, each in lock.environments.items()
             if other != platform and each.python.version == version
         ),

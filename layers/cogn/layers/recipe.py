@@ -14,14 +14,16 @@ import msgspec
 
 from cogn.layers.entry import Bytes, Entry, Kind, WholeFile
 from cogn.layers.layer import FORMAT, Compression
-from cogn.lockfiles import Base, Deb, ImageBase, Wheel
+from cogn.lockfiles import Base, Deb, ImageBase, StandalonePython, Wheel
 
 __all__ = [
     "FIXUP_RULES",
     "BytecodeRecipe",
     "FilesRecipe",
     "FixupRecipe",
+    "Interpreter",
     "PackagesRecipe",
+    "PythonRecipe",
     "Recipe",
     "WheelsRecipe",
     "digest_of",
@@ -29,6 +31,12 @@ __all__ = [
 
 FIXUP_RULES = 1
 """The version of the rules by which a system is completed: another one may give other files."""
+
+_STANDALONE_RULES = 1
+"""The same of the rules by which an archive with an interpreter is unpacked."""
+
+Interpreter = tuple[Deb, ...] | StandalonePython
+"""What an interpreter and its standard library are in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +64,25 @@ class PackagesRecipe:
         """Return the packages of this layer whose files another one of it may take over."""
         names = {each.name for each in self.debs}
         return [name for name in deb.replaces if name in names]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRecipe:
+    """An interpreter that is not of the distribution, in a directory of its own."""
+
+    name: str
+    architecture: str
+    python: StandalonePython
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """Return all that decides the layer's bytes."""
+        return {
+            "kind": "python",
+            "rules": _STANDALONE_RULES,
+            "version": self.python.version,
+            "archive": self.python.sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +114,12 @@ class BytecodeRecipe:
     architecture: str
     python: str
     """The full version of the interpreter, which decides what its compiler writes."""
-    debs: tuple[Deb, ...]
-    """The packages of the interpreter and its standard library."""
+    interpreter: Interpreter
     prefix: str
     wheels: tuple[Wheel, ...]
-    """None of them: the standard library, whose sources are in `debs`."""
-    equivalents: tuple[tuple[str, tuple[Deb, ...]], ...] = ()
-    """Architecture and packages of interpreters that compile the same, so they decide nothing."""
+    """None of them: the standard library, whose sources come with the interpreter."""
+    equivalents: tuple[tuple[str, Interpreter], ...] = ()
+    """Interpreters that compile the same, by architecture, so that they decide nothing."""
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -101,10 +127,16 @@ class BytecodeRecipe:
         return {
             "kind": "bytecode",
             "python": self.python,
-            "debs": [deb.sha256 for deb in self.debs],
+            **self._interpreter,
             "prefix": self.prefix,
             "wheels": [[wheel.file, wheel.sha256] for wheel in self.wheels],
         }
+
+    @property
+    def _interpreter(self) -> dict[str, Any]:
+        if isinstance(self.interpreter, StandalonePython):
+            return {"rules": _STANDALONE_RULES, "archive": self.interpreter.sha256}
+        return {"debs": [deb.sha256 for deb in self.interpreter]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +156,10 @@ class FixupRecipe:
     path_file: str
     """The ``.pth`` file that makes the interpreter see `site` (the documentation of `site`)."""
     site: str
+    links: tuple[tuple[str, str], ...] = ()
+    """Links to an interpreter that is not the distribution's, by path."""
+    pip: str | None = None
+    """The directory of a pip that gets programs which start it."""
     plain: tuple[str, ...] = ()
     """The directories that layers without regard to the base write into: they have to be plain."""
 
@@ -140,6 +176,8 @@ class FixupRecipe:
             "unrun": self.unrun,
             "path_file": self.path_file,
             "site": self.site,
+            **({"links": self.links} if self.links else {}),
+            **({"pip": self.pip} if self.pip else {}),
         }
 
 
@@ -157,7 +195,7 @@ class FilesRecipe:
         return {"kind": "files", "entries": sorted(map(_identity, self.entries))}
 
 
-Recipe = PackagesRecipe | WheelsRecipe | BytecodeRecipe | FixupRecipe | FilesRecipe
+Recipe = PackagesRecipe | PythonRecipe | WheelsRecipe | BytecodeRecipe | FixupRecipe | FilesRecipe
 
 
 def _identity_of(base: Base) -> str:

@@ -17,9 +17,9 @@ from cogn.layers.image import (
     Image,
     manifests_of,
 )
-from cogn.layers.places import Places
 from cogn.lockfiles import LOCK_NAME
 from cogn.store.errors import RegistryError, UnknownBlobError
+from cogn.store.places import Places
 from cogn.store.registry import Manifest, Repository, attach, blob_of_bytes
 
 __all__ = ["LOCK_MEDIA_TYPE", "RegistryDestination"]

@@ -13,6 +13,7 @@ from cogn.layers.entry import Entry, Slice, check_path
 from cogn.layers.errors import SourceError
 from cogn.lockfiles import LOCK_NAME
 from cogn.report import ProblemsError, Where
+from cogn.store.vendor import VENDOR_MARK
 
 __all__ = ["SOURCE", "source_entries"]
 
@@ -45,6 +46,9 @@ _NEVER_IN = frozenset(
         LOCK_NAME,  # it is in the image's label, without the seals that change after a build
     }
 )
+
+_MARKS = ("oci-layout", VENDOR_MARK)
+"""Files that tell directories of cogn's: an image, the files that a lock names."""
 
 
 def source_entries(root: Path) -> list[Entry]:
@@ -135,8 +139,8 @@ def _walk(
         verdict = choice.verdict(child.name, parent)
         path = directory / child.name
         is_directory = child.is_dir(follow_symlinks=False)
-        # An image that was written into the source tree is no part of the next one.
-        if is_directory and (path / "oci-layout").is_file():
+        # What cogn wrote into the source tree is no part of the image.
+        if is_directory and any((path / name).is_file() for name in _MARKS):
             continue
         if verdict.is_in:
             try:

@@ -20,15 +20,19 @@ __all__ = [
     "Asked",
     "Base",
     "BaseLayer",
+    "BuiltFrom",
     "Cuda",
     "Deb",
     "DebianBase",
+    "DistributionPython",
     "Environment",
     "ImageBase",
     "Lock",
     "Platform",
     "Python",
     "Seal",
+    "StandalonePython",
+    "TorchIndex",
     "Wheel",
 ]
 
@@ -41,6 +45,7 @@ LOCK_NAME = "cogn.lock"
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
 Size = Annotated[int, Meta(ge=0)]
+PythonVersion = Annotated[str, Meta(pattern=r"^3\.\d+\.\d+$")]
 Platform = Literal["linux/amd64", "linux/arm64"]
 """The platforms an image can be made for, in OCI's terms."""
 
@@ -106,7 +111,13 @@ class BaseLayer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ImageBase(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="image"
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="kind",
+    tag="image",
 ):
     """An image of a registry below everything else, and the packages that it lacks."""
 
@@ -121,6 +132,8 @@ class ImageBase(
     reason: str
     environment: tuple[Annotated[str, Meta(pattern="^[^=]+=")], ...]
     """The variables that the image's configuration sets."""
+    labels: dict[str, str] = {}
+    """Those of the image's configuration, sorted."""
     layers: Annotated[tuple[BaseLayer, ...], Meta(min_length=1)]
     """Bottom first."""
     archives: tuple[Archive, ...]
@@ -129,20 +142,57 @@ class ImageBase(
     interpreter: tuple[Deb, ...]
     """What the image has, and Python is run with to compile while the image is assembled."""
 
+    def __hash__(self) -> int:
+        """Return the hash of what names all the rest; a dictionary has none."""
+        return hash(self.manifest)
+
 
 Base = DebianBase | ImageBase
 """What an image starts from."""
 
 
-class Python(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The interpreter that runs the model and the server."""
+class DistributionPython(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="source",
+    tag="distribution",
+):
+    """The interpreter that packages of the base's own distribution bring."""
 
-    version: Annotated[str, Meta(pattern=r"^3\.\d+\.\d+$")]
-    source: Literal["distribution"]
-    """Where it comes from: packages of the base's own distribution."""
+    version: PythonVersion
     reason: str
     debs: tuple[Deb, ...]
     """What the interpreter needs beyond the packages of the base."""
+
+
+class StandalonePython(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="source",
+    tag="standalone",
+):
+    """An interpreter of python-build-standalone, which needs nothing of a base but its glibc."""
+
+    version: PythonVersion
+    reason: str
+    release: Annotated[str, Meta(pattern=r"^\d{8}$")]
+    """The release of that project, which is the day that it was built on."""
+    file: Annotated[str, Meta(pattern=r"^cpython-[\w.+-]+\.tar\.gz$")]
+    """The archive's name, of the ``install_only`` kind, stripped where there is such a one."""
+    sha256: Sha256
+
+    @property
+    def debs(self) -> tuple[Deb, ...]:
+        """None: it brings all that it needs."""
+        return ()
+
+
+Python = DistributionPython | StandalonePython
+"""The interpreter that runs the model and the server."""
 
 
 class Cuda(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,11 +203,31 @@ class Cuda(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cudnn: str | None = None
     driver: str
     """The oldest Linux driver that runs it."""
-    provider: Literal["wheels"]
+    capabilities: tuple[str, ...] = ()
+    """The compute capabilities that PyTorch has code for, such as ``7.5`` and ``12.0+PTX``; none
+    when that is not known."""
+    provider: Literal["wheels", "base"]
+    reasons: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """Why these, one statement each."""
+
+
+class TorchIndex(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of PyTorch's own indexes, each of which has builds for one version of CUDA or none."""
+
+    backend: Annotated[str, Meta(pattern=r"^[a-z0-9.]+$")]
+    """As uv's ``--torch-backend`` and PyTorch's own versions call it: ``cu126``, ``cpu``."""
     reason: str
 
 
-class Wheel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BuiltFrom(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a wheel was built from: a source archive, or a commit of a Git repository."""
+
+    file: str | None = None
+    sha256: Sha256 | None = None
+    commit: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")] | None = None
+
+
+class Wheel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One wheel (PEP 427) of the image."""
 
     name: str
@@ -165,6 +235,8 @@ class Wheel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file: str
     sha256: Sha256
     size: Size
+    built: BuiltFrom | None = None
+    """Its source, where no index has the wheel itself."""
 
 
 class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -199,11 +271,20 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     unrun: tuple[str, ...] = ()
     """The packages whose maintainer scripts may have effects that the image lacks."""
     cuda: Cuda | None = None
+    torch: TorchIndex | None = None
+    """The index of PyTorch that its packages come from; None for wherever others come from."""
     wheels: tuple[Wheel, ...] = ()
     """The model's environment."""
     server: tuple[Wheel, ...]
     """The server's environment, resolved on its own."""
+    tools: tuple[Wheel, ...] = ()
+    """pip, for people in a running image, where Python comes without."""
     seals: tuple[Seal, ...] = ()
+
+    @property
+    def torch_backend(self) -> str | None:
+        """What uv's ``--torch-backend`` was for the wheels."""
+        return self.torch.backend if self.torch else None
 
     @property
     def debs(self) -> tuple[Deb, ...]:
@@ -214,6 +295,11 @@ class Environment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     def fetched_debs(self) -> tuple[Deb, ...]:
         """All packages that may be needed to make the image, those that it has already included."""
         return self.debs + (self.base.interpreter if isinstance(self.base, ImageBase) else ())
+
+    @property
+    def fetched_wheels(self) -> tuple[Wheel, ...]:
+        """All wheels that may be needed to make the image."""
+        return self.wheels + self.server + self.tools
 
 
 class Lock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,18 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from cogn.lockfiles.errors import LockFormatError, LockMissingError
-from cogn.lockfiles.model import FORMAT, Deb, Environment, ImageBase, Lock, Platform, Wheel
+from cogn.lockfiles.model import (
+    FORMAT,
+    BuiltFrom,
+    Deb,
+    Environment,
+    ImageBase,
+    Lock,
+    Platform,
+    StandalonePython,
+    Wheel,
+)
+from cogn.lockfiles.writer import written
 from cogn.report import ProblemsError, Where
 
 __all__ = ["dumps", "loads", "read"]
@@ -25,19 +36,14 @@ __all__ = ["dumps", "loads", "read"]
 _HEADER = "Written by `cogn lock`. Commit it; do not edit it."
 _LARGEST = 16 << 20
 _RELOCK = "run `cogn lock` to write it anew"
+_MACHINES: Mapping[Platform, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
 def dumps(lock: Lock) -> str:
     """Return the canonical TOML of `lock`."""
-    import tomlkit  # late: most commands only read locks
-
-    document = tomlkit.document()
-    document.add(tomlkit.comment(_HEADER))
     by_platform = dict(sorted(lock.environments.items()))
     canonical = msgspec.structs.replace(lock, environments=by_platform)
-    for key, value in _ordered(msgspec.to_builtins(canonical)).items():
-        document.add(key, _item(value))
-    return tomlkit.dumps(document)
+    return written(_ordered(msgspec.to_builtins(canonical)), _HEADER)
 
 
 def loads(text: str, *, name: str = "cogn.lock") -> Lock:
@@ -114,24 +120,6 @@ def _entry_key(entry: dict[str, Any]) -> tuple[str, ...]:
     return (entry["name"], *(str(value) for value in entry.values()))
 
 
-def _item(value: Any) -> Any:  # noqa: ANN401 - any TOML value
-    import tomlkit
-
-    if isinstance(value, dict):
-        table = tomlkit.table()
-        for key, item in value.items():
-            table.add(key, _item(item))
-        return table
-    if _is_array_of_tables(value):
-        array = tomlkit.array()
-        for entry in value:
-            row = tomlkit.inline_table()
-            row.update(entry)
-            array.append(row)
-        return array.multiline(True)
-    return tomlkit.item(list(value) if isinstance(value, tuple) else value)
-
-
 def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:
     found = re.search(r"at line (\d+)", str(error))
     return int(found[1]) if found else text.count("\n") + 1
@@ -182,14 +170,23 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
                 yield f"{key}[{index}].architecture", message
             if not _is_pool_path(deb.path):
                 yield f"{key}[{index}].path", f"`{deb.path}` is not a path of an archive"
-    for key, wheels in (("wheels", environment.wheels), ("server", environment.server)):
+    if isinstance(python, StandalonePython) and (fault := _standalone_fault(python, platform)):
+        yield "python.file", fault
+    wheels_by_key = {
+        "wheels": environment.wheels,
+        "server": environment.server,
+        "tools": environment.tools,
+    }
+    for key, wheels in wheels_by_key.items():
         for index, wheel in enumerate(wheels):
             if fault := _wheel_fault(wheel):
                 yield f"{key}[{index}].file", fault
+            if wheel.built is not None and not _names_source(wheel.built):
+                message = "neither the name and the hash of an archive nor a commit"
+                yield f"{key}[{index}].built", message
     named: Sequence[tuple[str, Sequence[Deb | Wheel]]] = (
         ("base.debs", environment.fetched_debs),
-        ("wheels", environment.wheels),
-        ("server", environment.server),
+        *wheels_by_key.items(),
     )
     for key, entries in named:
         seen: set[str] = set()
@@ -207,6 +204,18 @@ def _faults(environment: Environment, platform: Platform) -> Iterable[tuple[str,
 def _is_pool_path(path: str) -> bool:
     parts = path.split("/")
     return path.endswith(".deb") and path.isprintable() and not {"", ".", ".."} & set(parts)
+
+
+def _standalone_fault(python: StandalonePython, platform: Platform) -> str | None:
+    start = f"cpython-{python.version}+{python.release}-{_MACHINES[platform]}-"
+    return None if python.file.startswith(start) else f"`{python.file}` does not begin `{start}`"
+
+
+def _names_source(built: BuiltFrom) -> bool:
+    """Tell whether what a wheel was built from is named, in one of the two ways."""
+    if built.commit is not None:
+        return built.file is None and built.sha256 is None
+    return bool(built.file) and built.sha256 is not None and "/" not in (built.file or "")
 
 
 def _wheel_fault(wheel: Wheel) -> str | None:

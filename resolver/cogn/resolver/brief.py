@@ -17,19 +17,21 @@ from cogn.report import Reporter, Task
 from cogn.resolver.remembered import Remembered
 from cogn.resolver.root import CONFIG_NAME, SETTINGS_NAME, find_root
 from cogn.store import Cache
+from cogn.store.origins import Origins
 
 __all__ = ["FILES", "Brief", "read_brief"]
 
 FILES = (CONFIG_NAME, SETTINGS_NAME, "uv.toml", "pyproject.toml")
 """The files that every project is read from, where they exist; requirements come on top."""
 
-_NOTES = "projects-4"  # another number when another thing is read from the same files
+_NOTES = "projects-6"  # another number when another thing is read from the same files
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a project that an image is made from, apart from its lock and its source."""
 
     predictor: str
+    train: str | None
     gpu: bool
     bytecode: bool
     environment: dict[str, str]
@@ -41,6 +43,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """The table ``registries`` of cogn.toml."""
     inputs: str
     """The digest of the inputs."""
+    origins: Origins
+    """Where the requirements say that packages come from."""
 
     def is_stale(self, lock: Lock) -> bool:
         """Tell whether the inputs are others than those that `lock` answers."""

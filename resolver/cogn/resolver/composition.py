@@ -6,18 +6,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cogn.lockfiles import Archive, Asked, Base, Deb, DebianBase, Python
+from cogn.lockfiles import Archive, Asked, Base, Deb, DebianBase, DistributionPython, Python
 from cogn.report import CognError, Where
 from cogn.resolver.base import BASE_PACKAGES, ESSENCE, SCRIPTS_NEED, python_package
 from cogn.resolver.debian import Universe, replaced
 from cogn.resolver.errors import ResolveError
 from cogn.resolver.image import FoundImage
-from cogn.resolver.releases import OWN_BASES, Release, python_hint
+from cogn.resolver.pythons import PythonBuilds, WantedPython, accepts
+from cogn.resolver.releases import OWN_BASES, PythonSource, Release
 from cogn.resolver.solver import closure
 from cogn.resolver.wanted import WantedPackage
-from cogn.store.debian import OpenSuite, Package, parse_relations
+from cogn.store.debian import OpenSuite, Package, Packages, parse_relations
 
-__all__ = ["Composition", "System", "SystemRequest"]
+__all__ = ["Composition", "System", "SystemRequest", "archive_of"]
 
 _INTERPRETER_LIBRARIES = ("libc6", "libexpat1", "zlib1g")
 _UPSTREAM = re.compile(r"(?:\d+:)?((\d+\.\d+)\.\d+)")
@@ -30,6 +31,8 @@ class SystemRequest:
 
     python_version: str
     """The wanted version: minor, such as ``3.13``, or full."""
+    python_source: PythonSource | None = None
+    """Where it has to come from; None for the distribution's own if that fits."""
     suite: str = next(iter(OWN_BASES))
     """The release of cogn's own base, where no image is the base."""
     shell: bool = True
@@ -45,8 +48,8 @@ class SystemRequest:
         return Asked(packages=tuple(map(str, self.packages)), recommends=self.recommends)
 
     def accepts(self, python: str) -> bool:
-        """Tell whether the full version `python` is what ``3.13`` or ``3.13.5`` asks for."""
-        return self.python_version in {python, python.rpartition(".")[0]}
+        """Tell whether the full version `python` is what is asked for."""
+        return accepts(self.python_version, python)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ class Composition:
     request: SystemRequest
     release: Release
     suites: Sequence[OpenSuite]
-    offered: Sequence[tuple[str, Sequence[Package]]]
+    offered: Sequence[tuple[str, Packages]]
     image: FoundImage | None
+    pythons: PythonBuilds
 
     def system(self, locked: Sequence[Deb]) -> System:
         """Return the system, with the versions of `locked` where that is possible."""
@@ -91,30 +95,22 @@ class Composition:
     def _system(self, universe: Universe) -> System:
         installed = self.image.packages if self.image else ()
         layers = _Layers(universe, installed, {} if self._has_shell else SCRIPTS_NEED)
-        layers.add(BASE_PACKAGES if self._has_shell else ESSENCE)
-        minor = self._python_minor(universe)
-        layers.add((python_package(minor),))
-        version = self._python_version(layers.present, minor)
-        if self.request.packages:
-            self._add_packages(layers)
-        base, python, *packages = layers.debs
+        base = layers.add(BASE_PACKAGES if self._has_shell else ESSENCE)
+        python, interpreter = self._python(layers)
+        packages = self._packages(layers) if self.request.packages else ()
         return System(
-            base=self._base(base, self._interpreter(universe, minor), layers.present),
-            python=Python(
-                version=version,
-                source="distribution",
-                reason="the wanted version is the base's own",
-                debs=python,
-            ),
-            packages=packages[0] if packages else (),
+            base=self._base(base, interpreter, layers.present),
+            python=python,
+            packages=packages,
             asked=self.request.asked,
         )
 
-    def _add_packages(self, layers: _Layers) -> None:
-        """Put what the project asks for on top."""
+    def _packages(self, layers: _Layers) -> tuple[Deb, ...]:
+        """Put what the project asks for on top, and return it."""
         try:
             names = [self._named(each, layers) for each in self.request.packages]
-            layers.add([*names, *self._essential(layers)], recommends=self.request.recommends)
+            every = [*names, *self._essential(layers)]
+            return layers.add(every, recommends=self.request.recommends)
         except CognError as error:
             for problem in error.problems:
                 problem.where = _PACKAGES_KEY
@@ -124,14 +120,14 @@ class Composition:
     def _has_shell(self) -> bool:
         return self.image.has_shell if self.image else self.request.shell
 
-    def _essential(self, layers: _Layers) -> list[str]:
+    def _essential(self, layers: _Layers) -> Sequence[str]:
         """Return the packages that no other declares to need (policy 3.8), but counts on.
 
         They count on them in scripts, so a system without a shell does without.
         """
         if not self._has_shell:
             return []
-        return sorted(each.package.name for each in layers.universe if each.package.essential)
+        return layers.universe.essential
 
     def _named(self, wanted: WantedPackage, layers: _Layers) -> str:
         """Return the name to look for; raises `ResolveError` for another version than asked for."""
@@ -153,36 +149,45 @@ class Composition:
             )
         return wanted.name
 
-    def _python_minor(self, universe: Universe) -> str:
-        """Return the release's own Python; raises `ResolveError` when it is not the wanted one."""
-        minor = OWN_BASES.get(self.release.codename)
-        if minor is None and (python := universe.find("python3")) is not None:
-            match = _UPSTREAM.match(python.package.version)
-            minor = match[2] if match else None
-        if minor is None:
-            raise ResolveError(f"{self.release} has no Python 3")
+    def _python(self, layers: _Layers) -> tuple[Python, tuple[Deb, ...]]:
+        """Return the Python, and what an image has installed for its own to run with."""
+        minor = self._python_minor(layers.universe)
+        wanted = WantedPython(
+            version=self.request.python_version,
+            source=self.request.python_source,
+            release=str(self.release),
+            offered=self._python_version(layers, minor) if minor else None,
+        )
+        if minor is None or not wanted.is_offered:
+            return self.pythons.find(wanted), ()
         if self.image is not None:
             self.image.check_python(minor)
-        if self.request.python_version.split(".")[:2] != minor.split("."):
-            raise self._no_such_python(minor)
-        return minor
+        debs = layers.add((python_package(minor),))
+        python = DistributionPython(
+            version=self._python_version(layers, minor),
+            reason="the wanted version is the base's own",
+            debs=debs,
+        )
+        return python, self._interpreter(layers.universe, minor)
 
-    def _python_version(self, present: Mapping[str, Package], minor: str) -> str:
-        """Return the upstream version of the interpreter, which is in the system by now."""
-        match = _UPSTREAM.match(present[python_package(minor)].version)
+    def _python_minor(self, universe: Universe) -> str | None:
+        """Return the release's own Python, None when it has no Python 3."""
+        if minor := OWN_BASES.get(self.release.codename):
+            return minor
+        python = universe.find("python3")
+        match = _UPSTREAM.match(python.package.version) if python else None
+        return match[2] if match else None
+
+    def _python_version(self, layers: _Layers, minor: str) -> str:
+        """Return the upstream version of the interpreter that is in the system or would be."""
+        name = python_package(minor)
+        package = layers.present.get(name)
+        if package is None and (candidate := layers.universe.find(name)):
+            package = candidate.package
+        match = _UPSTREAM.match(package.version) if package else None
         if match is None:
             raise ResolveError(f"the archive's Python {minor} has no version that can be read")
-        if not self.request.accepts(match[1]):
-            raise self._no_such_python(match[1])
         return match[1]
-
-    def _no_such_python(self, offered: str) -> ResolveError:
-        return ResolveError(
-            f"Python {self.request.python_version} cannot be had: the base, {self.release}, "
-            f"offers {offered}",
-            where=Where("cog.yaml", key="build.python_version"),
-            hint=python_hint(self.request.python_version, offered, is_image=self.image is not None),
-        )
 
     def _interpreter(self, universe: Universe, minor: str) -> tuple[Deb, ...]:
         """Return what an interpreter runs with, of what an image has installed.
@@ -202,7 +207,7 @@ class Composition:
     def _base(
         self, debs: tuple[Deb, ...], interpreter: tuple[Deb, ...], present: Mapping[str, Package]
     ) -> Base:
-        archives = tuple(_archive(suite) for suite in self.suites)
+        archives = tuple(map(archive_of, self.suites))
         without = "" if self._has_shell else _without_scripts(present)
         if self.image is not None:
             return self.image.base(archives, debs, interpreter, without)
@@ -220,6 +225,17 @@ class Composition:
         return self.request.shell and self.request.suite == next(iter(OWN_BASES))
 
 
+def archive_of(suite: OpenSuite) -> Archive:
+    """Return what the lock says about a suite."""
+    return Archive(
+        name=suite.suite.archive,
+        suite=suite.suite.name,
+        components=suite.suite.components,
+        snapshot=suite.release.snapshot,
+        release=suite.release.sha256,
+    )
+
+
 class _Layers:
     """Packages put on each other: each group is closed within itself and what lies below."""
 
@@ -232,10 +248,12 @@ class _Layers:
         self.universe = universe
         self._unneeded = unneeded
         self.present = {package.name: package for package in installed}
-        self.debs: list[tuple[Deb, ...]] = []
 
-    def add(self, names: Iterable[str], *, recommends: bool = False) -> None:
-        """Put what `names` needs beyond what is there on top; raises `ResolveError`."""
+    def add(self, names: Iterable[str], *, recommends: bool = False) -> tuple[Deb, ...]:
+        """Put what `names` needs beyond what is there on top, and return it.
+
+        Raises `ResolveError`.
+        """
         found = closure(
             names,
             self.universe,
@@ -245,7 +263,7 @@ class _Layers:
         )
         self.present |= {each.package.name: each.package for each in found}
         versions = {name: package.version for name, package in self.present.items()}
-        self.debs.append(tuple(each.deb(replaced(each.package, versions)) for each in found))
+        return tuple(each.deb(replaced(each.package, versions)) for each in found)
 
 
 def _without_scripts(present: Mapping[str, Package]) -> str:
@@ -257,13 +275,3 @@ def _without_scripts(present: Mapping[str, Package]) -> str:
             named = {group[0].name for group in parse_relations(fields)} & needs
             left_out += [f"{name} does without {need}" for need in sorted(named)]
     return f"; no scripts run in it, so {', '.join(left_out)}" if left_out else ""
-
-
-def _archive(suite: OpenSuite) -> Archive:
-    return Archive(
-        name=suite.suite.archive,
-        suite=suite.suite.name,
-        components=suite.suite.components,
-        snapshot=suite.release.snapshot,
-        release=suite.release.sha256,
-    )

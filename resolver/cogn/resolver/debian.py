@@ -7,12 +7,12 @@ suites. Locked versions go before newer ones.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from cogn.lockfiles import Deb
-from cogn.store.debian import Package, Relation, parse_relations
+from cogn.store.debian import Package, Packages, Relation, parse_relations
 
 __all__ = ["Candidate", "Group", "Universe", "excluded", "meets", "replaced"]
 
@@ -55,59 +55,71 @@ class Universe:
 
     def __init__(
         self,
-        suites: Iterable[tuple[str, Iterable[Package]]],
+        suites: Iterable[tuple[str, Packages]],
         *,
         locked: Iterable[Deb] = (),
         versions: Mapping[str, str] | None = None,
     ) -> None:
-        self._candidates: dict[str, Candidate] = {}
-        preferred = _Preferred(locked, versions or {})
-        ranks: dict[str, int] = {}
-        for archive, packages in suites:
-            for package in packages:
-                name = package.name
-                rank = preferred.rank(package) if preferred else 0
-                known = self._candidates.get(name)
-                if known is not None:
-                    before = ranks.get(name, 0)
-                    if rank < before or (
-                        rank == before and not package.is_newer_than(known.package)
-                    ):
-                        continue
-                self._candidates[name] = Candidate(package, archive)
-                if rank:
-                    ranks[name] = rank
+        self._suites = tuple(suites)
+        self._preferred = _Preferred(locked, versions or {})
+        self._candidates: dict[str, Candidate | None] = {}
+        self._providers: dict[str, list[Candidate]] = {}
 
-    def __iter__(self) -> Iterator[Candidate]:
-        return iter(self._candidates.values())
+    @cached_property
+    def names(self) -> Collection[str]:
+        """The names of all packages."""
+        return dict.fromkeys(name for _, packages in self._suites for name in packages.names)
+
+    @cached_property
+    def essential(self) -> Sequence[str]:
+        """The names of the essential packages, sorted."""
+        marked = {name for _, packages in self._suites for name in packages.essential}
+        found = filter(None, map(self.find, sorted(marked)))
+        return [each.package.name for each in found if each.package.essential]
 
     def find(self, name: str) -> Candidate | None:
         """Return the package of that name, or None."""
-        return self._candidates.get(name)
+        if name not in self._candidates:
+            self._candidates[name] = self._best(name)
+        return self._candidates[name]
 
     def providers(self, name: str) -> list[Candidate]:
         """Return the packages that provide the virtual package `name`, the best choice first."""
-        return sorted(self._provided.get(name, ()), key=_preference)
+        if name not in self._providers:
+            names = {each for _, packages in self._suites for each in packages.providing(name)}
+            found = filter(None, map(self.find, names))
+            provide = (
+                each
+                for each in found
+                if any(relation.name == name for relation in _provided(each.package))
+            )
+            self._providers[name] = sorted(provide, key=_preference)
+        return self._providers[name]
 
     def meeting(self, relation: Relation) -> list[Candidate]:
         """Return the packages that meet a relation, the one of that name before its providers."""
-        real = self._candidates.get(relation.name)
+        real = self.find(relation.name)
         candidates = [] if real is None else [real]
         candidates += (each for each in self.providers(relation.name) if each is not real)
         return [each for each in candidates if meets(each.package, relation)]
 
     def similar(self, name: str) -> list[str]:
         """Return names that someone who wrote `name` may have meant."""
-        return difflib.get_close_matches(name, self._candidates, n=3, cutoff=0.75)
+        return difflib.get_close_matches(name, self.names, n=3, cutoff=0.75)
 
-    @cached_property
-    def _provided(self) -> dict[str, list[Candidate]]:
-        provided: dict[str, list[Candidate]] = {}
-        for candidate in self._candidates.values():
-            if candidate.package.provides:
-                for name in {relation.name for relation in _provided(candidate.package)}:
-                    provided.setdefault(name, []).append(candidate)
-        return provided
+    def _best(self, name: str) -> Candidate | None:
+        best: Candidate | None = None
+        before = 0
+        for archive, packages in self._suites:
+            for package in packages.named(name):
+                rank = self._preferred.rank(package)
+                if (
+                    best is None
+                    or rank > before
+                    or (rank == before and package.is_newer_than(best.package))
+                ):
+                    best, before = Candidate(package, archive), rank
+        return best
 
 
 class _Preferred:
@@ -120,9 +132,6 @@ class _Preferred:
         for deb in locked:
             self._hashes.add(deb.sha256)
             self._sources.add((deb.source or deb.name, deb.version))
-
-    def __bool__(self) -> bool:
-        return bool(self._hashes or self._versions)
 
     def rank(self, package: Package) -> int:
         if self._versions.get(package.name) == package.version:

@@ -24,19 +24,21 @@ _NOTES = "documents-1"  # another number when another document is made of the sa
 _LARGEST = 4 << 20
 
 
-def document_of(root: Path, predictor: str, *, version: str, cache: Cache) -> str:
+def document_of(
+    root: Path, predictor: str, *, train: str | None = None, version: str, cache: Cache
+) -> str:
     """Return the document of the project in `root` as canonical JSON.
 
     It is remembered in the cache for as long as the files that decide it are the same. Raises what
     `read_document` raises.
     """
     remembered = Remembered(cache, _NOTES, str)
-    what = (predictor, version)
+    what = (predictor, train or "", version)
     if known := remembered.find(root, *what):
         return known
     begin = time.time()
     consulted: set[str] = set()
-    document = read_document(root, predictor, version=version, consulted=consulted)
+    document = read_document(root, predictor, train=train, version=version, consulted=consulted)
     text = _canonical(document)
     remembered.keep(text, begin, sorted(consulted), root, *what)
     return text

@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 from cogn.lockfiles import Archive, BaseLayer, Deb, ImageBase, Platform
 from cogn.report import Reporter, Where
 from cogn.resolver.errors import ResolveError
+from cogn.resolver.nvidia import REMOVES, nearest_tag
 from cogn.resolver.releases import Release
 from cogn.resolver.root import SETTINGS_NAME
 from cogn.store import Cache
 from cogn.store.debian import Package, parse_installed
+from cogn.store.errors import AbsentError
 from cogn.store.images import (
+    ImageLayer,
     ImageSource,
     Metadata,
     RegistryImage,
     Rootfs,
     RootfsReader,
     find_image,
+    is_there,
+    still_there,
 )
 from cogn.store.registry import Reference, Registries
 
@@ -45,6 +50,8 @@ class FoundImage:
     rootfs: Rootfs
     packages: Sequence[Package]
     release: Release
+    reason: str
+    """Why it is the base."""
 
     @property
     def has_shell(self) -> bool:
@@ -57,7 +64,12 @@ class FoundImage:
         own = f"usr/bin/python{minor}"
         packages = {package.name for package in self.packages}
         if self.rootfs.has(own) and f"python{minor}-minimal" not in packages:
-            raise _image_error(self.reference, f"it has a Python, `/{own}`, that is of no package")
+            raise ResolveError(
+                f"`{self.reference}` cannot be the base of a model with its Python: "
+                f"`/{own}` is of no package",
+                where=Where(SETTINGS_NAME, key="base"),
+                hint='set `python = "standalone"`, which brings another, or name another image',
+            )
 
     def check(self) -> None:
         """Raise `ResolveError` when something is where the model's own files go."""
@@ -97,8 +109,9 @@ class FoundImage:
             manifest=self.image.manifest,
             rootfs=self.rootfs_digest,
             release=self.release.codename,
-            reason=f"the base that {SETTINGS_NAME} names{remark}",
+            reason=f"{self.reason}{remark}",
             environment=self.image.environment,
+            labels=self.image.labels,
             layers=tuple(
                 BaseLayer(
                     digest=layer.digest,
@@ -115,12 +128,19 @@ class FoundImage:
 
 
 class BaseImage:
-    """The image that a project asks for as its base."""
+    """The image that a model's is to start from; `reason` says why it does, for the lock."""
 
     def __init__(
-        self, reference: Reference, registries: Registries, cache: Cache, reporter: Reporter
+        self,
+        reference: Reference,
+        registries: Registries,
+        cache: Cache,
+        reporter: Reporter,
+        *,
+        reason: str = f"the base that {SETTINGS_NAME} names",
     ) -> None:
         self._reference = reference
+        self._reason = reason
         self._registries = registries
         self._cache = cache
         self._reporter = reporter
@@ -140,21 +160,28 @@ class BaseImage:
     ) -> FoundImage:
         """Return the image for a platform: the one of `locked`, unless `upgrade` is asked for.
 
-        Raises `ResolveError` for a system that nothing can be put on, and what `find_image` and
-        `RootfsReader.read` raise.
+        The registry is not asked about an image that is locked, nor for layers that this machine
+        has read: it may have lost both. Raises `ResolveError` for an image that is gone or that
+        nothing can be put on, and what `find_image` and `RootfsReader.read` raise.
         """
-        same = locked is not None and self.is_locked(locked)
+        kept = locked if locked is not None and self.is_locked(locked) else None
         reference = self._reference
-        if locked is not None and same and not upgrade:
-            reference = replace(reference, digest=locked.index or locked.manifest)
+        if kept is not None and not upgrade:
+            reference = replace(reference, digest=kept.manifest)
         source = ImageSource(reference, self._registries, self._reporter)
-        image = await find_image(source, platform, most_layers=_MOST_LAYERS)
-        if locked is not None and same and image.manifest != locked.manifest:
+        try:
+            if kept is not None and not upgrade:
+                image = _as_locked(kept)
+            else:
+                image = await find_image(source, platform, most_layers=_MOST_LAYERS)
+            reader = RootfsReader(self._cache)
+            digest, rootfs = await reader.read(image.manifest, image.layers, source)
+        except AbsentError as error:
+            raise await self._gone(error, kept, upgrade=upgrade) from error
+        if kept is not None and image.manifest != kept.manifest:
             self._reporter.note(
-                f"`{self.name}` is another image now: {locked.manifest} -> {image.manifest}"
+                f"`{self.name}` is another image now: {kept.manifest} -> {image.manifest}"
             )
-        reader = RootfsReader(self._cache)
-        digest, rootfs = await reader.read(image.manifest, image.layers, source)
         found = FoundImage(
             reference=self.name,
             image=image,
@@ -162,11 +189,29 @@ class BaseImage:
             rootfs=rootfs,
             packages=tuple(parse_installed(rootfs.stanzas, platform.partition("/")[2])),
             release=self._release(rootfs),
+            reason=self._reason,
         )
         found.check()
         if not found.packages:
             raise _image_error(self.name, "it has no list of Debian packages")
         return found
+
+    async def _gone(
+        self, error: AbsentError, kept: ImageBase | None, *, upgrade: bool
+    ) -> ResolveError:
+        """Return the error for an image that the registry does not have, with all ways out."""
+        message, advice = error.message, []
+        if (tag := nearest_tag(self._reference)) is not None:
+            message += f"; {REMOVES}"
+            near = replace(self._reference, tag=tag, digest=None)
+            if await is_there(ImageSource(near, self._registries, self._reporter)):
+                advice.append(f'write `base = "{near}"`, the nearest that is there')
+        if kept is not None and upgrade:
+            advice.append("run `cogn lock` without `--upgrade`, which keeps the one of the lock")
+        elif kept is not None:
+            advice.append(still_there(self._reference, kept.layers, self._cache))
+        where = Where(SETTINGS_NAME, key="base")
+        return ResolveError(message, where=where, hint="; or ".join(advice) or None)
 
     def _release(self, rootfs: Rootfs) -> Release:
         """Return the release that the image is of; raises `ResolveError` for an unknown one."""
@@ -178,6 +223,25 @@ class BaseImage:
                 self.name, f"it is {name[:80]}, and cogn knows Debian and Ubuntu alone"
             )
         return release
+
+
+def _as_locked(base: ImageBase) -> RegistryImage:
+    """Return the image that a lock describes."""
+    return RegistryImage(
+        index=base.index,
+        manifest=base.manifest,
+        layers=tuple(
+            ImageLayer(
+                digest=layer.digest,
+                diff_id=layer.diff_id,
+                size=layer.size,
+                media_type=layer.media_type,
+            )
+            for layer in base.layers
+        ),
+        environment=base.environment,
+        labels=base.labels,
+    )
 
 
 def _image_error(name: str, what: str) -> ResolveError:

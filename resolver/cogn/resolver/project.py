@@ -19,7 +19,6 @@ from cogn.resolver.support import unsupported
 from cogn.resolver.textfile import read_toml
 from cogn.resolver.wanted import WantedPackage, parse_wanted
 from cogn.resolver.yamlfile import YamlFile
-from cogn.store.registry import Reference
 
 __all__ = ["Project"]
 
@@ -52,12 +51,12 @@ class Project:
         config, file = read_config(root / CONFIG_NAME, reporter)
         settings = read_settings(root / SETTINGS_NAME)
         _note_deprecated(config, file, reporter)
-        problems: list[CognError] = list(unsupported(config, settings, file))
+        problems: list[CognError] = list(unsupported(config, file))
         system_packages, faults = _system_packages(config, file)
         problems += faults
         requirements = Requirements()
         try:
-            requirements = _requirements(root, config, file, reporter)
+            requirements = _requirements(root, config, settings, file, reporter)
         except CognError as error:
             problems += error.problems
         ProblemsError.raise_if_any(problems)
@@ -76,6 +75,7 @@ class Project:
         """What assembling needs of the project."""
         return Brief(
             predictor=self.config.predictor,
+            train=self.config.train,
             gpu=self.config.build.gpu,
             bytecode=self.settings.bytecode,
             environment=self.config.variables | self._slots,
@@ -84,6 +84,7 @@ class Project:
             mirrors=self.settings.archives.mirrors,
             registries=self.settings.registry_tables,
             inputs=self.inputs_digest,
+            origins=self.requirements.origins,
         )
 
     @property
@@ -103,11 +104,9 @@ class Project:
             "format": FORMAT,
             "python": self.config.build.python_version,
             "gpu": self.config.build.gpu,
-            "requirements": self.requirements.lines,
-            "constraints": self.requirements.constraints,
-            "hashes": self.requirements.hashes,
             "uv": self.uv_settings,
         }
+        inputs |= self.requirements.inputs
         inputs |= self._system_inputs
         canonical = json.dumps(
             inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str
@@ -119,15 +118,30 @@ class Project:
         """What decides the packages of the system, without what is as it is by default."""
         settings = self.settings
         inputs: dict[str, Any] = {
-            "base": settings.base and str(Reference.parse(settings.base)),
+            "base": str(settings.image) if settings.image else settings.base,
+            "python_source": settings.python,
             "suite": settings.suite if settings.suite != DEFAULT_SUITE else None,
             "shell": None if settings.shell else False,
             "system_packages": list(map(str, self.system_packages)) or None,
             "recommends": True if settings.recommends and self.system_packages else None,
             "allow_unrun": settings.allow_unrun or None,
             "snapshot": settings.archives.snapshot,
+            **self._gpu_inputs,
         }
         return {key: value for key, value in inputs.items() if value is not None}
+
+    @property
+    def _gpu_inputs(self) -> dict[str, Any]:
+        build, settings = self.config.build, self.settings
+        inputs: dict[str, Any] = {"torch_backend": settings.torch_backend}
+        if build.gpu:
+            inputs |= {
+                "cuda": build.cuda,
+                "cudnn": build.cudnn,
+                "gpus": settings.gpus or None,
+                "driver": settings.driver,
+            }
+        return inputs
 
 
 def _note_deprecated(config: Config, file: YamlFile, reporter: Reporter) -> None:
@@ -143,17 +157,15 @@ def _note_deprecated(config: Config, file: YamlFile, reporter: Reporter) -> None
 
 
 def _requirements(
-    directory: Path, config: Config, file: YamlFile, reporter: Reporter
+    directory: Path, config: Config, settings: Settings, file: YamlFile, reporter: Reporter
 ) -> Requirements:
-    build = config.build
-    if build.python_requirements:
+    build, builds = config.build, settings.build_sdists
+    if name := build.python_requirements:
         where = file.where(("build", "python_requirements"))
-        return read_requirements(directory, build.python_requirements, where, reporter)
-    wheres = [
-        file.where(("build", "python_packages", index))
-        for index in range(len(build.python_packages))
-    ]
-    return list_requirements(build.python_packages, wheres, reporter)
+        return read_requirements(directory, name, where, reporter, build_sdists=builds)
+    packages = build.python_packages
+    wheres = [file.where(("build", "python_packages", index)) for index in range(len(packages))]
+    return list_requirements(directory, packages, wheres, reporter, build_sdists=builds)
 
 
 def _system_packages(

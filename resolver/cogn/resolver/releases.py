@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from cogn.store.debian import Suite
 
-__all__ = ["OWN_BASES", "Release", "python_hint"]
+__all__ = ["OWN_BASES", "PythonSource", "Release"]
+
+PythonSource = Literal["distribution", "standalone"]
+"""Where a Python comes from, in the words of the lock."""
 
 OWN_BASES = {"trixie": "3.13", "bookworm": "3.11"}
 """The Debian releases that cogn makes bases of, the default first, with their Pythons."""
@@ -49,16 +53,3 @@ class Release:
             Suite(archive, f"{name}{pocket}", components)
             for pocket in ("", "-updates", "-security")
         )
-
-
-def python_hint(wanted: str, offered: str, *, is_image: bool) -> str:
-    """Return the ways out for one who wants a Python that the base does not have."""
-    minor = ".".join(offered.split(".")[:2])
-    hint = f'set `python_version: "{minor}"` in cog.yaml'
-    for suite, python in OWN_BASES.items():
-        if wanted == python:
-            other = (
-                f'remove `base` and set `suite = "{suite}"`' if is_image else f'`suite = "{suite}"`'
-            )
-            return f"{hint}, or {other} in cogn.toml, whose Python is {python}"
-    return hint

@@ -68,10 +68,8 @@ def _successors(name: str, universe: Universe) -> Iterator[str]:
     yield from (guess for guess in guesses if universe.find(guess) is not None)
     if match := _ABI.fullmatch(name):
         kept = match.groups()
-        others = (candidate.package.name for candidate in universe)
-        yield from sorted(
-            other for other in others if (same := _ABI.fullmatch(other)) and same.groups() == kept
-        )[:5]
+        others = ((other, _ABI.fullmatch(other)) for other in universe.names)
+        yield from sorted(other for other, same in others if same and same.groups() == kept)[:5]
 
 
 def _quoted(names: list[str]) -> str:

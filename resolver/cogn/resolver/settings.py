@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,13 +18,16 @@ from pydantic import (
 )
 
 from cogn.report import Where
-from cogn.resolver.releases import OWN_BASES
+from cogn.resolver.releases import OWN_BASES, PythonSource
 from cogn.resolver.textfile import read_toml
-from cogn.resolver.validation import config_error, fault
+from cogn.resolver.validation import config_error, did_you_mean, fault
 from cogn.resolver.yamlfile import Key, dotted
 from cogn.store import RegistryError
 from cogn.store.debian import SNAPSHOT_FORMAT
 from cogn.store.registry import Reference
+
+if TYPE_CHECKING:
+    from cogn.resolver.matrix import Flavour
 
 __all__ = ["DEFAULT_SUITE", "Archives", "Registry", "Settings", "read_settings"]
 
@@ -32,6 +36,13 @@ DEFAULT_SUITE = next(iter(OWN_BASES))
 
 _OWN_BASE = "debian"
 """What stands for the base that cogn makes itself; the image of that name has a tag."""
+
+_FLAVOURS: Mapping[str, Flavour] = {
+    "nvidia-base": "base",
+    "nvidia-runtime": "runtime",
+    "nvidia-devel": "devel",
+}
+"""What stands for NVIDIA's images of CUDA: the tag follows from what the model needs."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")
@@ -60,6 +71,9 @@ def _prefix(value: str) -> str:
 def _base(value: str) -> str | None:
     if value == _OWN_BASE:
         return None
+    if value.startswith("nvidia-") and "/" not in value and value not in _FLAVOURS:
+        known = ", ".join(f"`{name}`" for name in _FLAVOURS)
+        raise fault(f"`{value}` is no kind of NVIDIA's images", hint=f"write one of {known}")
     try:
         Reference.parse(value)
     except RegistryError as error:
@@ -96,8 +110,38 @@ def _packages(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
+def _backend(value: str) -> str:
+    if not re.fullmatch(r"default|cpu|cu\d{3}", value):
+        raise fault(
+            f"`{value}` is no index of PyTorch's",
+            hint="write `cpu`, one such as `cu126`, or `default` for the usual index",
+        )
+    return value
+
+
+def _gpus(value: tuple[str, ...]) -> tuple[str, ...]:
+    from cogn.resolver.matrix import load_matrix  # late: few projects say this
+
+    matrix = load_matrix()
+    for name in value:
+        if matrix.gpu(name) is None:
+            raise fault(
+                f"cogn knows no GPU `{name}`",
+                hint=did_you_mean(name, sorted(matrix.gpus))
+                or "write it as NVIDIA does: `RTX 4090`",
+            )
+    return tuple(sorted(set(value)))
+
+
+def _driver(value: str) -> str:
+    if not re.fullmatch(r"\d{3}(\.\d+){0,2}", value):
+        raise fault(f"`{value}` is not a driver's version", hint="write `535` or `535.104.05`")
+    return value
+
+
 _KEYS = (
-    *("allow_unrun", "archives", "base", "bytecode", "recommends", "registries", "shell", "suite"),
+    *("allow_unrun", "archives", "base", "build_sdists", "bytecode", "driver", "gpus", "python"),
+    *("recommends", "registries", "shell", "suite", "torch_backend"),
     *("debian", "debian-security", "snapshot", "ubuntu", "ubuntu-ports"),
     *("insecure", "location", "mirrors"),
 )
@@ -146,9 +190,18 @@ class Settings(BaseModel):
     """The packages whose maintainer scripts may have effects that the image lacks; sorted."""
     archives: Archives = Archives()
     base: Annotated[str, AfterValidator(_base)] | None = None
-    """The image that the model's starts from, as it is written; None for cogn's own Debian."""
+    """The image that the model's starts from, as it is written; None for cogn's own Debian. Either
+    `image` or `flavour` says which one it is."""
+    build_sdists: bool = False
+    """Whether packages without wheels are built from their source, which runs code of theirs."""
     bytecode: bool = True
     """Whether images have the bytecode of their Python modules, which makes imports fast."""
+    driver: Annotated[str, AfterValidator(_driver)] | None = None
+    """The oldest NVIDIA driver of the machines that the model is for."""
+    gpus: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_gpus)] = ()
+    """The GPUs of the machines that the model is for; sorted."""
+    python: PythonSource | None = None
+    """Where Python comes from; None for the distribution's own where that is the wanted one."""
     recommends: bool = False
     """Whether what system packages recommend comes along."""
     registries: dict[_Prefix, Registry] = {}
@@ -156,6 +209,8 @@ class Settings(BaseModel):
     """Whether cogn's own base has a shell and the usual tools."""
     suite: Annotated[str, AfterValidator(_suite)] = DEFAULT_SUITE
     """The Debian release of cogn's own base."""
+    torch_backend: Annotated[str, AfterValidator(_backend)] | None = None
+    """The index of PyTorch that its packages come from, ``default`` for the usual index."""
 
     @model_validator(mode="after")
     def _one_base(self) -> Self:
@@ -167,6 +222,16 @@ class Settings(BaseModel):
                         hint=f"remove `{key}` or `base`",
                     )
         return self
+
+    @property
+    def image(self) -> Reference | None:
+        """The image that is named as the base."""
+        return None if self.base is None or self.flavour else Reference.parse(self.base)
+
+    @property
+    def flavour(self) -> Flavour | None:
+        """Which of NVIDIA's images the base is, where its tag is left to `cogn lock`."""
+        return _FLAVOURS.get(self.base or "")
 
     @property
     def registry_tables(self) -> dict[str, dict[str, Any]]:

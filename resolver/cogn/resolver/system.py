@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from cogn.lockfiles import Base, Deb, Environment, ImageBase, Platform
+from cogn.lockfiles import (
+    Base,
+    Deb,
+    Environment,
+    ImageBase,
+    Platform,
+    Python,
+    StandalonePython,
+)
 from cogn.report import Reporter, Where
 from cogn.resolver.base import BASE_PACKAGES, ESSENCE
+from cogn.resolver.composed import ComposedSystem
 from cogn.resolver.composition import Composition, System, SystemRequest
 from cogn.resolver.errors import UnsupportedError
 from cogn.resolver.image import BaseImage
-from cogn.resolver.releases import Release
+from cogn.resolver.pythons import PythonBuilds
+from cogn.resolver.releases import PythonSource, Release
 from cogn.resolver.wanted import WantedPackage
 from cogn.store import DownloadError, HashError
-from cogn.store.debian import Mirrors, OpenSuite, Package, can_fetch, known_archive, open_suite
+from cogn.store.debian import Mirrors, OpenSuite, Packages, can_fetch, known_archive, open_suite
 from cogn.store.http import Fetcher
+from cogn.store.offline import Failures
 from cogn.store.tasks import later, task_group
 
 __all__ = ["System", "SystemRequest", "lock_system"]
@@ -38,13 +49,17 @@ async def lock_system(
     `previous`, the platform's own, stay, unless `upgrade` is asked for or the mirrors are pinned to
     another moment: all of them as long as some place offers their files or nothing can be reached
     at all, and when something else is asked for, those that the archive still lists. So does the
-    image. Raises `ResolveError` when what is asked for cannot be had, `StoreError` when an archive
-    or the image is needed and cannot be used.
+    image. Without a network no archive is asked at all, unless what is locked does not answer the
+    request. Raises `ResolveError` when what is asked for cannot be had, `StoreError` when an
+    archive or the image is needed and cannot be used.
     """
     architecture = platform.removeprefix("linux/")
     _check_architectures(request.packages, architecture)
     locked = previous.base if previous and isinstance(previous.base, ImageBase) else None
     kept = None if upgrade else _reusable(previous, request, image)
+    if kept is not None and fetcher.offline:
+        reporter.note("the Debian packages of the lock stay as they are: no archive was asked")
+        return System(kept.base, kept.python, kept.system, kept.asked)
     found = None
     if kept is not None:
         release = _release_of(kept.base)
@@ -53,12 +68,20 @@ async def lock_system(
         release = found.release
     else:
         release = Release("debian", request.suite)
+    is_free = upgrade or mirrors.pinned is not None
+    is_same = previous is not None and _release_of(previous.base) == release
+    before = previous.debs if previous is not None and is_same and not is_free else ()
+    pythons = composed = None
     try:
         suites = await _opened(release, architecture, previous, fetcher, mirrors)
         if kept is not None and _is_unchanged(kept, suites):
             return System(kept.base, kept.python, kept.system, kept.asked)
-        async with task_group() as tasks:
-            indexes = [later(tasks, partial(suite.packages, architecture)) for suite in suites]
+        if kept is None and found is None and not before:  # then nothing else decides
+            pythons = await PythonBuilds.known(platform, previous, fetcher, upgrade=upgrade)
+            composed = ComposedSystem(fetcher.cache, request, platform, suites, pythons)
+            if (system := composed.find()) is not None:
+                return system
+        offered = await _offered(suites, architecture, fetcher)
     except DownloadError as error:
         if kept is None or isinstance(error, HashError):
             raise
@@ -67,18 +90,16 @@ async def lock_system(
             hint=error.message,
         )
         return System(kept.base, kept.python, kept.system, kept.asked)
-    offered = [
-        (suite.suite.archive, index.value) for suite, index in zip(suites, indexes, strict=True)
-    ]
-    is_free = upgrade or mirrors.pinned is not None
     if kept is not None and not is_free and await _is_offered(kept, offered, fetcher, mirrors):
         return System(kept.base, kept.python, kept.system, kept.asked)
     if image is not None and found is None:
         found = await image.find(platform, locked, upgrade=upgrade)
-    composition = Composition(request, release, suites, offered, found)
-    is_same = previous is not None and _release_of(previous.base) == release
-    before = previous.debs if previous is not None and is_same and not is_free else ()
+    if pythons is None:
+        pythons = await PythonBuilds.known(platform, previous, fetcher, upgrade=upgrade)
+    composition = Composition(request, release, suites, offered, found, pythons)
     system = composition.system(before)
+    if composed is not None:
+        composed.keep(system)
     if changes := ", ".join(_changes(before, system.debs)):
         variable = known_archive(suites[0].suite.archive).variable
         reporter.warn(
@@ -116,7 +137,12 @@ def _reusable(
             and (base.release, base.shell) == own
             and names.issuperset(BASE_PACKAGES if request.shell else ESSENCE)
         )
+    is_same = is_same and request.python_source in {None, _source_of(previous.python)}
     return previous if is_same and request.accepts(previous.python.version) else None
+
+
+def _source_of(python: Python) -> PythonSource:
+    return "standalone" if isinstance(python, StandalonePython) else "distribution"
 
 
 def _release_of(base: Base) -> Release:
@@ -136,20 +162,24 @@ async def _opened(
         (archive.name, archive.suite): archive.snapshot
         for archive in (previous.base.archives if previous else ())
     }
+    failures = Failures(collects=fetcher.offline)
     async with task_group() as tasks:
         suites = [
             later(
                 tasks,
-                partial(
-                    open_suite,
-                    suite,
-                    fetcher=fetcher,
-                    mirrors=mirrors,
-                    locked=locked.get((suite.archive, suite.name)),
+                failures.of(
+                    partial(
+                        open_suite,
+                        suite,
+                        fetcher=fetcher,
+                        mirrors=mirrors,
+                        locked=locked.get((suite.archive, suite.name)),
+                    )
                 ),
             )
             for suite in release.suites(architecture)
         ]
+    failures.raise_if_any()
     return [suite.value for suite in suites]
 
 
@@ -158,18 +188,37 @@ def _is_unchanged(kept: Environment, suites: Iterable[OpenSuite]) -> bool:
     return locked == {suite.release.sha256 for suite in suites}
 
 
+async def _offered(
+    suites: Sequence[OpenSuite], architecture: str, fetcher: Fetcher
+) -> list[tuple[str, Packages]]:
+    """Return what each suite offers, with the name of its archive."""
+    failures = Failures(collects=fetcher.offline)
+    async with task_group() as tasks:
+        indexes = [
+            later(tasks, failures.of(partial(suite.packages, architecture))) for suite in suites
+        ]
+    failures.raise_if_any()
+    return [
+        (suite.suite.archive, index.value) for suite, index in zip(suites, indexes, strict=True)
+    ]
+
+
 async def _is_offered(
     kept: Environment,
-    packages: Iterable[tuple[str, Iterable[Package]]],
+    offered: Sequence[tuple[str, Packages]],
     fetcher: Fetcher,
     mirrors: Mirrors,
 ) -> bool:
     """Tell whether every package of `kept` is in the indexes, or else still on some server."""
-    debs = {(deb.archive, deb.path, deb.sha256): deb for deb in kept.fetched_debs}
-    for archive, content in packages:
-        for package in content:
-            debs.pop((archive, package.path, package.sha256), None)
-    for deb in debs.values():
+    for deb in kept.fetched_debs:
+        listed = any(
+            (package.path, package.sha256) == (deb.path, deb.sha256)
+            for archive, packages in offered
+            if archive == deb.archive
+            for package in packages.named(deb.name)
+        )
+        if listed:
+            continue
         if not await can_fetch(deb, kept.base.archives, fetcher=fetcher, mirrors=mirrors):
             return False
     return True

@@ -14,17 +14,17 @@ __all__ = ["read_text", "read_toml"]
 _LARGEST = 1 << 20
 
 
-def read_text(path: Path, where: Where) -> str:
+def read_text(path: Path, where: Where, *, limit: int = _LARGEST) -> str:
     """Return the text of a UTF-8 file, without a byte order mark.
 
-    Raises `ProjectError`, at the place `where`, when it is not text, larger than 1 MiB or cannot be
-    read.
+    Raises `ProjectError`, at the place `where`, when it is not text, larger than `limit` (in bytes,
+    1 MiB unless told) or cannot be read.
     """
     try:
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise ProjectError(f"`{path.name}` is larger than {_LARGEST >> 20} MiB", where=where)
+            content = file.read(limit + 1)
+        if len(content) > limit:
+            raise ProjectError(f"`{path.name}` is larger than {limit >> 20} MiB", where=where)
         return content.decode("utf-8-sig")
     except OSError as error:
         msg = f"cannot read `{path.name}`: {error.strerror}"

@@ -3,6 +3,7 @@
 from cogn.store.cache import Cache
 from cogn.store.errors import (
     ArchiveError,
+    BuildError,
     DamagedBlobError,
     DownloadError,
     HashError,
@@ -14,6 +15,7 @@ from cogn.store.files import replace_file, replacing
 
 __all__ = [
     "ArchiveError",
+    "BuildError",
     "Cache",
     "DamagedBlobError",
     "DownloadError",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["replace_file", "replacing"]
+__all__ = ["place_file", "replace_file", "replacing"]
 
 
 @contextmanager
@@ -36,6 +37,21 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write `content` to `path` in one step."""
     with replacing(path) as file:
         file.write(content)
+
+
+def place_file(source: Path, target: Path) -> None:
+    """Link a file to `target` in one step, or copy it there when links cannot be."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        try:
+            temporary.hardlink_to(source)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
 
 
 def _umask() -> int:

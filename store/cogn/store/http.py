@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import anyio
 
 from cogn.report import Reporter
 from cogn.store.cache import Cache
-from cogn.store.errors import DownloadError
+from cogn.store.errors import DownloadError, OfflineError
 from cogn.store.retry import UnavailableError, checked, plain_url, retried, transport_errors
 
 if TYPE_CHECKING:
@@ -22,24 +22,52 @@ __all__ = ["Fetcher", "plain_url"]
 
 _OK = 200
 _PARALLEL = 16
+_VENDOR_HINT = (
+    "where there is a network, run `cogn vendor` to make a directory of all that the lock names, "
+    "and name it here with `--vendor`; or go without `--offline`"
+)
 
 
 class Fetcher:
     """Fetches files into a cache. Make it with `Fetcher.open`."""
 
-    def __init__(self, cache: Cache, reporter: Reporter, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, cache: Cache, reporter: Reporter, stack: AsyncExitStack, *, offline: bool
+    ) -> None:
         self._stack = stack
         self._client: httpx.AsyncClient | None = None
         self._limiter = anyio.CapacityLimiter(_PARALLEL)
         self._reporter = reporter
         self.cache = cache
+        self.offline = offline
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, cache: Cache, reporter: Reporter | None = None) -> AsyncIterator[Fetcher]:
-        """Give a fetcher whose connections are closed when the block ends."""
+    async def open(
+        cls, cache: Cache, reporter: Reporter | None = None, *, offline: bool = False
+    ) -> AsyncIterator[Fetcher]:
+        """Give a fetcher whose connections are closed when the block ends.
+
+        One that is `offline` opens none: what would need one raises `OfflineError`.
+        """
         async with AsyncExitStack() as stack:
-            yield cls(cache, reporter or Reporter(), stack)
+            yield cls(cache, reporter or Reporter(), stack, offline=offline)
+
+    def require(self, names: Mapping[str, str]) -> None:
+        """Raise `OfflineError` for files that are not in the cache and may not be fetched.
+
+        `names` tells by SHA-256 what each is called in the message, which has all of them.
+        """
+        if not self.offline:
+            return
+        missing = [name for sha256, name in names.items() if self.cache.find(sha256) is None]
+        if missing:
+            raise OfflineError(tuple(dict.fromkeys(missing)), hint=_VENDOR_HINT)
+
+    def require_network(self, name: str) -> None:
+        """Raise `OfflineError`, which names what is wanted, unless connections may be opened."""
+        if self.offline:
+            raise OfflineError((name,))
 
     async def download(
         self, urls: Sequence[str], *, sha256: str, size: int | None = None, name: str
@@ -50,6 +78,7 @@ class Fetcher:
         """
         if found := self.cache.find(sha256):
             return found
+        self.require_network(name)
         failures = []
         async with self._limiter:
             for url in urls:
@@ -61,6 +90,7 @@ class Fetcher:
 
     async def get(self, url: str, *, limit: int) -> bytes:
         """Return a small document of at most `limit` bytes; raises `DownloadError`."""
+        self.require_network(plain_url(url))
         async with self._limiter:
             try:
                 return await retried(partial(self._get, url, limit))
@@ -69,6 +99,7 @@ class Fetcher:
 
     async def content_length(self, url: str) -> int:
         """Return the size in bytes that the server states; raises `DownloadError`."""
+        self.require_network(plain_url(url))
         async with self._limiter:
             try:
                 return await retried(partial(self._content_length, url))

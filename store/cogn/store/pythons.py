@@ -8,7 +8,7 @@ from pathlib import Path
 from cogn.store.errors import UvError
 from cogn.store.uv import failure, uv_program
 
-__all__ = ["find_python"]
+__all__ = ["find_python", "installed_python"]
 
 
 def find_python(version: str) -> Path:
@@ -24,6 +24,14 @@ def find_python(version: str) -> Path:
     except UvError:
         _python("install", "--no-bin", "--no-progress", wanted)
     return Path(_python(*find))
+
+
+def installed_python(version: str) -> Path:
+    """Return a CPython of that version, minor or full, of whoever installed it here.
+
+    Raises `UvError` when there is none; nothing is downloaded.
+    """
+    return Path(_python("find", "--no-project", "--no-python-downloads", f"cpython@{version}"))
 
 
 def _python(*arguments: str) -> str:

@@ -262,7 +262,7 @@ def with_data(directory: Path, data: bytes) -> tuple[Deb, Path]:
 def test_damage_inside_the_tree_is_not_taken_for_its_end(tmp_path: Path) -> None:
     tar = bytearray(make_tar([tar_member("./a", b"a" * 512), tar_member("./b", b"b")]))
     tar[1024] ^= 1
-    with pytest.raises(DebError, match=r"its data\.tar is damaged at byte 1024"):
+    with pytest.raises(DebError, match=r"its data\.tar is damaged: at byte 1024"):
         unpack(with_data(tmp_path, bytes(tar)))
 
 

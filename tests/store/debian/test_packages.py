@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import lzma
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogn.store import ArchiveError, Cache
-from cogn.store.debian import Package, parse_packages, parse_relations
-from cogn.store.debian.packages import load_packages
+from cogn.store import ArchiveError
+from cogn.store.debian import Package, Packages, parse_packages, parse_relations
+from cogn.store.debian.indexes import read_index
 from support.debian import COMPRESSIONS
 
 STANZA = """\
@@ -75,39 +73,57 @@ def test_a_stanza_without_what_a_lock_needs_is_refused(old: str, new: str, fault
         list(parse_packages(STANZA.replace(old, new).splitlines()))
 
 
-def test_an_index_is_parsed_once(tmp_path: Path) -> None:
-    file = tmp_path / "Packages.xz"
-    file.write_bytes(lzma.compress(STANZA.encode()))
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    first = load_packages(file, ".xz", sha256, Cache(tmp_path / "cache"))
-    file.unlink()
-    assert load_packages(file, ".xz", sha256, Cache(tmp_path / "cache")) == first
+def test_packages_are_found_by_name_and_by_what_they_provide() -> None:
+    text = f"\n{STANZA}\n\n{STANZA}Provides: one, two (= 2),\n  three:any\n\n".replace(
+        "2.0-3", "3.0", 1
+    ) + STANZA.replace("sample", "other").replace("yes", "no")
+    packages = Packages([text.encode(), STANZA.replace("sample", "third").encode()])
+    assert list(packages.names) == ["sample", "other", "third"]
+    assert [each.version for each in packages.named("sample")] == ["1:3.0", "1:2.0-3"]
+    assert packages.named("absent") == []
+    assert [packages.providing(each) for each in ("one", "two", "three")] == [["sample"]] * 3
+    assert list(packages.providing("sample")) == []
+    assert packages.essential == ["sample", "third"]
 
 
-def test_a_note_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
-    file = tmp_path / "Packages.xz"
-    file.write_bytes(lzma.compress(STANZA.encode()))
-    cache = Cache(tmp_path / "cache")
-    packages = load_packages(file, ".xz", "ab", cache)
-    (note,) = (cache.root / "notes").rglob("ab")
-    note.write_bytes(note.read_bytes()[:-5])
-    assert load_packages(file, ".xz", "ab", cache) == packages
+def test_a_stanza_without_a_name_is_refused() -> None:
+    with pytest.raises(ArchiveError, match=r"\(unnamed\) has no field 'Package'"):
+        Packages([STANZA.replace("Package:", "Pack:").encode()])
 
 
 @pytest.mark.parametrize("kind", sorted(COMPRESSIONS))
-def test_a_damaged_index_is_refused(tmp_path: Path, kind: str) -> None:
+def test_an_index_is_read_whichever_way_it_is_compressed(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "Packages"
-    file.write_bytes(COMPRESSIONS[kind](STANZA.encode() + b"\xff" * 100)[:-8])
-    with pytest.raises(ArchiveError, match="the index of packages ab is damaged"):
-        load_packages(file, kind, "ab", Cache(tmp_path / "cache"))
+    file.write_bytes(COMPRESSIONS[kind](STANZA.encode()))
+    assert read_index(file, kind, "ab") == STANZA.encode()
 
 
-def test_an_index_of_one_endless_line_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "Packages.xz"
-    file.write_bytes(lzma.compress(bytes(64 << 20), preset=0))
+@pytest.mark.parametrize("kind", sorted(set(COMPRESSIONS) - {""}))
+def test_a_damaged_index_is_refused(tmp_path: Path, kind: str) -> None:
+    whole = COMPRESSIONS[kind](STANZA.encode())
+    file = tmp_path / "Packages"
+    for content in (whole[:-8], bytes(100), whole[:20] + b"\xff" * 100 + whole[120:]):
+        file.write_bytes(content)
+        with pytest.raises(ArchiveError, match="the index of packages ab is damaged"):
+            read_index(file, kind, "ab")
+
+
+def test_a_package_that_is_no_text_is_refused() -> None:
+    packages = Packages([STANZA.encode() + b"Section: \xff\n"])
+    with pytest.raises(ArchiveError, match="the index of packages is damaged"):
+        packages.named("sample")
+
+
+@pytest.mark.parametrize("kind", sorted(COMPRESSIONS))
+def test_an_index_that_fills_the_memory_is_refused(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cogn.store.debian.indexes._LARGEST", 8 << 20)
+    file = tmp_path / "Packages"
+    file.write_bytes(COMPRESSIONS[kind](bytes(64 << 20)))
     tracemalloc.start()
     with pytest.raises(ArchiveError, match="the index of packages ab is too large"):
-        load_packages(file, ".xz", "ab", Cache(tmp_path / "cache"))
+        read_index(file, kind, "ab")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 32 << 20

@@ -22,6 +22,7 @@ from debian.deb822 import Deb822
 from cogn.layers.content import read_all
 from cogn.layers.entry import Bytes, Content, Entry, Kind, Slice, check_path
 from cogn.layers.errors import DebError
+from cogn.layers.untar import members
 
 __all__ = ["ControlFile", "DebFile", "open_deb"]
 
@@ -29,9 +30,7 @@ _COMPRESSIONS = ("", ".gz", ".xz", ".lzma", ".bz2", ".zst")
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _CHUNK = 1 << 20
-_BLOCK = 512
 _LARGEST_CONTROL = 16 << 20
-_LARGEST_HEADER = 1 << 20
 _LARGEST_DICTIONARY = 128 << 20
 _MOST_MEMBERS = 1_000_000
 _ALWAYS_ALLOWED = 64 << 20
@@ -166,30 +165,6 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-class _Headers(io.RawIOBase):
-    """A tar archive of which only headers are read: a name of gigabytes is refused."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _LARGEST_HEADER:
-            raise tarfile.HeaderError(f"a header of {size} bytes")
-        return self._file.read(size)
-
-
 def _plain(file: io.BufferedReader, compression: str) -> Iterator[bytes]:
     """Yield what compressed bytes stand for, in pieces, with memory that does not depend on it."""
     match compression:
@@ -254,24 +229,17 @@ def _entries(tar: Path, name: str) -> list[Entry]:
     """Return what the plain tar file holds, apart from its root directory."""
     entries: dict[str, Entry] = {}
     try:
-        with (
-            tar.open("rb") as file,
-            tarfile.open(
-                fileobj=_Headers(file), mode="r:", encoding="utf-8", errors="strict"
-            ) as archive,
-        ):
-            for member in archive:
-                if len(entries) >= _MOST_MEMBERS:
-                    raise DebError(f"`{name}` has more than {_MOST_MEMBERS} files")
-                path = member.name.removeprefix("./").rstrip("/")
-                if path in {"", "."} and member.isdir():
-                    continue
-                if fault := check_path(path):
-                    raise DebError(f"`{name}`: its path `{path}` {fault}")
-                if path in entries:
-                    raise DebError(f"`{name}` has `{path}` twice")
-                entries[path] = _entry(member, path, tar, entries, name)
-            _check_end(tar, archive.offset, name)
+        for member in members(tar):
+            if len(entries) >= _MOST_MEMBERS:
+                raise DebError(f"`{name}` has more than {_MOST_MEMBERS} files")
+            path = member.name.removeprefix("./").rstrip("/")
+            if path in {"", "."} and member.isdir():
+                continue
+            if fault := check_path(path):
+                raise DebError(f"`{name}`: its path `{path}` {fault}")
+            if path in entries:
+                raise DebError(f"`{name}` has `{path}` twice")
+            entries[path] = _entry(member, path, tar, entries, name)
     except (tarfile.TarError, UnicodeError, ValueError) as error:
         raise DebError(f"`{name}`: its {tar.name} is damaged: {error}") from error
     return list(entries.values())
@@ -296,8 +264,6 @@ def _entry(
     elif member.isreg() and not member.issparse():
         kind = Kind.FILE
         content = Slice(tar, member.offset_data, member.size)
-        if member.offset_data + member.size > tar.stat().st_size:
-            raise DebError(f"`{name}`: `{path}` is larger than the archive that holds it")
     elif member.issym() and member.linkname:
         kind, target = Kind.SYMLINK, member.linkname
     elif member.islnk():
@@ -318,10 +284,3 @@ def _entry(
         target=target,
         content=content,
     )
-
-
-def _check_end(tar: Path, offset: int, name: str) -> None:
-    """Refuse an archive that stops without its end mark: tarfile takes damage for the end."""
-    left = tar.stat().st_size - offset
-    if left < _BLOCK or read_all(Slice(tar, offset, _BLOCK)) != bytes(_BLOCK):
-        raise DebError(f"`{name}`: its {tar.name} is damaged at byte {offset}")

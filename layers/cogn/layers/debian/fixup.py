@@ -9,7 +9,7 @@ files) and what belongs to one machine (its identity, keys of hosts, logs) is ma
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from cogn.layers.debian.scripts.system import Installed, System
 from cogn.layers.debian.scripts.tree import Tree
 from cogn.layers.debian.scripts.triggers import triggers
 from cogn.layers.debian.unpack import open_debs
-from cogn.layers.entry import Entry, Kind
+from cogn.layers.entry import Bytes, Entry, Kind
 from cogn.layers.facts import Facts
+from cogn.layers.install import INTERPRETER
 from cogn.lockfiles import Deb
 from cogn.store.images import Rootfs
 
@@ -34,6 +35,21 @@ __all__ = ["fixup_entries"]
 _OF_THE_RUNTIME = frozenset({"etc/hostname", "etc/hosts", "etc/resolv.conf"})
 _TEMPORARY = ("tmp/", "var/tmp/")
 _INTERPRETER = re.compile(r"python3\.\d+-minimal")
+_PIP = """\
+#!{interpreter}
+import os
+import sys
+
+sys.path.append({directory!r})
+os.environ.setdefault("PIP_BREAK_SYSTEM_PACKAGES", "1")
+
+from pip._internal.cli.main import main
+
+sys.exit(main())
+"""
+"""pip for the interpreter of Debian, which has none. It sees the model's packages and installs
+beside them, which Debian's mark (PEP 668) would forbid. A pip of the model's own comes first."""
+
 _DEPENDENCY = re.compile(r"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]*)")
 
 
@@ -46,14 +62,17 @@ def fixup_entries(
     architecture: str,
     listings: Mapping[str, Listing],
     unrun: Collection[str] = (),
+    links: Sequence[tuple[str, str]] = (),
+    pip: str | None = None,
 ) -> list[Entry]:
     """Return the entries of the layer that completes an image made of `debs`, on `base` if given.
 
     `architecture` is meant in Debian's terms, `listings` has what each package has by its SHA-256,
-    `unrun` names the packages whose scripts are left out. The entries depend on nothing but these.
-    What the base has stays, but for the files that many packages add to, which are continued.
-    Raises `ScriptError` for a package whose scripts have an effect that is not known, `DebError`
-    for one that is malformed.
+    `unrun` names the packages whose scripts are left out. `links` lead to the interpreter if it is
+    not the distribution's; `pip` is the directory of a pip that gets programs. The entries depend
+    on nothing but these. What the base has stays, but for the files that many packages add to,
+    which are continued. Raises `ScriptError` for a package whose scripts have an effect that is not
+    known, `DebError` for one that is malformed.
     """
     with open_debs(debs, scratch) as packages:
         system = System(
@@ -64,10 +83,10 @@ def fixup_entries(
         )
         follow(packages, system, unrun)
         finish(system, _libraries(listings, facts))
-        entries = [*_made(system.tree), *_interpreter_names(system)]
+        entries = [*_made(system.tree), *_unless_there(_programs(system, links, pip), system.tree)]
         if "base-files" in system.installed:
-            links = facts.made_links.items()
-            entries += [Entry.symlink(path, f"/{target}") for path, target in links]
+            made = facts.made_links.items()
+            entries += [Entry.symlink(path, f"/{target}") for path, target in made]
         by_name = {deb.name: listings[deb.sha256] for deb, _ in debs}
         entries += dpkg.status(packages, by_name, base.status if base else "")
         entries += triggers(packages, base)
@@ -133,11 +152,24 @@ def _made(tree: Tree) -> Iterator[Entry]:
             yield entry
 
 
-def _interpreter_names(system: System) -> Iterator[Entry]:
+def _unless_there(entries: Iterable[Entry], tree: Tree) -> Iterator[Entry]:
+    return (entry for entry in entries if tree.get(entry.path) is None)
+
+
+def _programs(system: System, links: Sequence[tuple[str, str]], pip: str | None) -> Iterator[Entry]:
+    """Yield what starts the interpreter and pip by their plain names."""
+    for path, target in links or _interpreter_names(system):
+        yield Entry.symlink(path, target)
+    if pip is not None:
+        for path in ("usr/local/bin/pip", "usr/local/bin/pip3"):
+            program = _PIP.format(interpreter=INTERPRETER, directory=f"/{pip}")
+            yield Entry.file(path, Bytes(program.encode()), executable=True)
+
+
+def _interpreter_names(system: System) -> Iterator[tuple[str, str]]:
     """Yield the plain names of the interpreter, which Debian leaves to the package python3."""
     for name in sorted(system.installed):
         if _INTERPRETER.fullmatch(name):
             for plain in ("usr/local/bin/python", "usr/local/bin/python3"):
-                if system.tree.get(plain) is None:
-                    yield Entry.symlink(plain, f"/usr/bin/{name.removesuffix('-minimal')}")
+                yield plain, f"/usr/bin/{name.removesuffix('-minimal')}"
             return

@@ -198,7 +198,7 @@ class _Reader:
         for decorator in self._function.decorators:
             if decorator.function != External("cog.concurrent"):
                 continue
-            most = decorator.keywords.get("max")
+            most = decorator.keywords.get("max", 1)
             if isinstance(most, Unknown):
                 raise most.error
             if isinstance(most, bool) or not isinstance(most, int) or most < 1:

@@ -10,6 +10,7 @@ from cogn.store.debian.archive import (
     open_suite,
 )
 from cogn.store.debian.distributions import ARCHIVES, KnownArchive, known_archive
+from cogn.store.debian.indexes import Packages
 from cogn.store.debian.keys import archive_keys
 from cogn.store.debian.mirrors import Mirrors
 from cogn.store.debian.packages import (
@@ -31,6 +32,7 @@ __all__ = [
     "Mirrors",
     "OpenSuite",
     "Package",
+    "Packages",
     "Relation",
     "Release",
     "Suite",

@@ -11,14 +11,14 @@ from typing import Protocol
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from cogn.store.debian.distributions import known_archive
-from cogn.store.debian.indexes import KINDS
+from cogn.store.debian.indexes import KINDS, Packages, read_index
 from cogn.store.debian.keys import archive_keys
 from cogn.store.debian.mirrors import Mirrors, snapshot_of
-from cogn.store.debian.packages import Package, load_packages
 from cogn.store.debian.release import Release, read_release
-from cogn.store.errors import ArchiveError, DownloadError, HashError
+from cogn.store.errors import ArchiveError, DownloadError, HashError, OfflineError
 from cogn.store.http import Fetcher, plain_url
 from cogn.store.tasks import later, task_group
 
@@ -35,6 +35,7 @@ __all__ = [
 _LARGEST_INRELEASE = 4 << 20
 _PARALLEL = 16
 _PARALLEL_ON_SNAPSHOT = 2
+_NOTES = "releases"
 
 
 class LockedArchive(Protocol):
@@ -99,7 +100,7 @@ class OpenSuite:
         self._root = root
         self._fetcher = fetcher
 
-    async def packages(self, architecture: str) -> tuple[Package, ...]:
+    async def packages(self, architecture: str) -> Packages:
         """Return the packages of the suite's components for an architecture, ``all`` included.
 
         Raises `ArchiveError` when the suite has no such index, `DownloadError` when it cannot be
@@ -110,9 +111,9 @@ class OpenSuite:
                 later(tasks, partial(self._component, component, architecture))
                 for component in self.suite.components
             ]
-        return tuple(package for each in found for package in each.value)
+        return await anyio.to_thread.run_sync(Packages, [each.value for each in found])
 
-    async def _component(self, component: str, architecture: str) -> tuple[Package, ...]:
+    async def _component(self, component: str, architecture: str) -> bytes:
         plain = f"{component}/binary-{architecture}/Packages"
         kind = next((kind for kind in KINDS if plain + kind in self.release.files), None)
         if kind is None:
@@ -126,8 +127,7 @@ class OpenSuite:
             urls.insert(0, f"{directory}/{parent}/by-hash/SHA256/{index.sha256}")
         name = f"{self.suite.name} {path}"
         file = await self._fetcher.download(urls, sha256=index.sha256, size=index.size, name=name)
-        load = partial(load_packages, file, kind, index.sha256, self._fetcher.cache)
-        return await anyio.to_thread.run_sync(load)
+        return await anyio.to_thread.run_sync(read_index, file, kind, index.sha256)
 
 
 async def open_suite(
@@ -137,9 +137,12 @@ async def open_suite(
 
     When `mirrors` are pinned, it is the suite of that moment. Otherwise `locked` is the date of the
     release that a lock has: an older one is as good as none, as who gives it withholds updates.
-    Raises `DownloadError` when no place gives its InRelease file, and `ArchiveError` when one
-    gives a file that is forged or about another suite, or none gives one that is recent.
+    Without a network it is the suite as it was opened last, however long ago. Raises
+    `DownloadError` when no place gives its InRelease file, and `ArchiveError` when one gives a file
+    that is forged or about another suite, or none gives one that is recent.
     """
+    if fetcher.offline:
+        return _opened_last(suite, fetcher, mirrors, locked)
     failures = []
     stale: list[ArchiveError] = []
     archive = known_archive(suite.archive)
@@ -155,6 +158,7 @@ async def open_suite(
         _check_suite(suite, release, root)
         fault = _staleness(suite, release, root, mirrors.pinned, locked)
         if fault is None:
+            fetcher.cache.set_note(_NOTES, _note_key(suite, mirrors), content)
             return OpenSuite(suite, release, root, fetcher)
         stale.append(fault)
     if stale:
@@ -247,6 +251,31 @@ async def _download(
         for deb in debs:
             tasks.start_soon(download, deb)
     return [deb for deb in debs if deb.sha256 in missing]
+
+
+def _opened_last(suite: Suite, fetcher: Fetcher, mirrors: Mirrors, locked: str | None) -> OpenSuite:
+    """Return the suite that the cache has a note of; raises `OfflineError`, `ArchiveError`."""
+    note = fetcher.cache.note(_NOTES, _note_key(suite, mirrors))
+    try:
+        content = msgspec.json.decode(note, type=bytes) if note else None
+    except msgspec.DecodeError:  # damaged: as good as none
+        content = None
+    if content is None:
+        raise OfflineError((f"the packages of {suite}",))
+    archive = known_archive(suite.archive)
+    keys = archive_keys(archive.distribution)
+    release = read_release(content, name=str(suite), keys=keys, signer=archive.title)
+    if locked is not None and release.snapshot < locked:
+        raise ArchiveError(
+            f"the cache has a release of {suite} of {release.snapshot}, and the lock has that of "
+            f"{locked}",
+            hint="go without `--offline`, so that today's is fetched",
+        )
+    return OpenSuite(suite, release, "", fetcher)
+
+
+def _note_key(suite: Suite, mirrors: Mirrors) -> str:
+    return "-".join(filter(None, (suite.archive, suite.name, mirrors.pinned)))
 
 
 def _check_suite(suite: Suite, release: Release, root: str) -> None:

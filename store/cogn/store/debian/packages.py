@@ -1,4 +1,4 @@
-"""Packages indexes: the binary packages of one component and architecture of a suite.
+"""Binary packages, as the indexes of archives and dpkg's lists describe them.
 
 The fields and the relations between packages are those of Debian policy, chapters 5 and 7.
 """
@@ -7,28 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 
 import msgspec
 from debian.debian_support import NativeVersion
 
-from cogn.store.cache import Cache
-from cogn.store.debian.indexes import index_lines
 from cogn.store.errors import ArchiveError
 
 __all__ = [
     "Package",
     "Relation",
-    "load_packages",
     "parse_installed",
     "parse_packages",
     "parse_relations",
 ]
-
-_NOTE = "debian-packages-2"
-"""The kind of the cached notes; the number changes with the fields of `Package`."""
 
 _RELATION = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9.+-]*)"
@@ -108,20 +100,6 @@ def parse_relations(field: str) -> tuple[tuple[Relation, ...], ...]:
         for group in field.split(",")
         if group.strip()
     )
-
-
-def load_packages(file: Path, kind: str, sha256: str, cache: Cache) -> tuple[Package, ...]:
-    """Return the packages of an index with that hash; `kind` is one of `KINDS`.
-
-    An index is parsed once; later calls read a note of the cache. Raises `ArchiveError` for an
-    index that is malformed.
-    """
-    if (note := cache.note(_NOTE, sha256)) is not None:
-        with suppress(msgspec.DecodeError):
-            return msgspec.json.decode(note, type=tuple[Package, ...])
-    packages = tuple(parse_packages(index_lines(file, kind, sha256)))
-    cache.set_note(_NOTE, sha256, packages)
-    return packages
 
 
 def parse_packages(lines: Iterable[str]) -> Iterator[Package]:

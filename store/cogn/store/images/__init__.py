@@ -1,7 +1,8 @@
 """Images of registries that others are based on: finding them, and learning what they hold."""
 
 from cogn.store.images.contents import NamedLayer, PlatformImage, list_images
-from cogn.store.images.manifest import ImageLayer, RegistryImage, find_image
+from cogn.store.images.lost import still_there
+from cogn.store.images.manifest import ImageLayer, RegistryImage, find_image, is_there
 from cogn.store.images.reading import RootfsReader
 from cogn.store.images.rootfs import Metadata, Rootfs
 from cogn.store.images.source import ImageSource, LockedLayer
@@ -17,5 +18,7 @@ __all__ = [
     "Rootfs",
     "RootfsReader",
     "find_image",
+    "is_there",
     "list_images",
+    "still_there",
 ]

@@ -11,10 +11,10 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import msgspec
 from msgspec import Meta
 
-from cogn.store.errors import ImageError
+from cogn.store.errors import HashError, ImageError, RegistryError
 from cogn.store.images.source import ImageSource
 
-__all__ = ["ImageLayer", "RegistryImage", "find_image"]
+__all__ = ["ImageLayer", "RegistryImage", "find_image", "is_there"]
 
 _OCI = "application/vnd.oci.image"
 _DOCKER = "application/vnd.docker"
@@ -37,6 +37,8 @@ _VARIANTS = {"amd64": {"", "v1"}, "arm64": {"", "v8"}}
 _LARGEST_CONFIG = 4 << 20
 _LARGEST_LAYER = 64 << 30
 _LONGEST_ENVIRONMENT = 64 << 10
+_LONGEST_LABELS = 256 << 10
+"""Some builders keep documents in labels. They are in the lock, and in the new image twice."""
 
 _T = TypeVar("_T")
 _Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -59,6 +61,8 @@ class RegistryImage(msgspec.Struct, frozen=True, kw_only=True):
     manifest: str
     layers: tuple[ImageLayer, ...]
     environment: tuple[str, ...]
+    labels: dict[str, str] = {}
+    """Sorted."""
 
 
 class _Platform(msgspec.Struct):
@@ -90,6 +94,7 @@ class _Rootfs(msgspec.Struct):
 
 class _Settings(msgspec.Struct):
     environment: tuple[str, ...] | None = msgspec.field(name="Env", default=None)
+    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
 
 
 class _Config(msgspec.Struct):
@@ -103,9 +108,19 @@ async def find_image(source: ImageSource, platform: str, *, most_layers: int) ->
     """Return the image that the source's reference names for ``os/architecture``.
 
     Raises `ImageError` for what breaks a rule, is for other platforms, or has more than
-    `most_layers` layers, and `RegistryError` and `HashError` as reading does.
+    `most_layers` layers, and `RegistryError` and `HashError` as reading does: `AbsentError` when
+    there is no such image.
     """
     return await _Finder(source, platform, most_layers).find()
+
+
+async def is_there(source: ImageSource) -> bool:
+    """Tell whether anything can be had under the source's reference."""
+    try:
+        await source.manifest(source.reference.version, (*_INDEXES, *_MANIFESTS))
+    except (RegistryError, HashError):
+        return False
+    return True
 
 
 class _Finder:
@@ -133,6 +148,7 @@ class _Finder:
             manifest=found.digest,
             layers=self._layers(manifest, config),
             environment=self._environment(config.settings),
+            labels=self._labels(config.settings),
         )
 
     def _kind(self, data: bytes) -> str:
@@ -203,6 +219,12 @@ class _Finder:
         if sum(map(len, environment)) > _LONGEST_ENVIRONMENT:
             self._refuse("its environment is too large")
         return environment
+
+    def _labels(self, settings: _Settings | None) -> dict[str, str]:
+        labels = (settings.labels if settings else None) or {}
+        if sum(len(name) + len(text) for name, text in labels.items()) > _LONGEST_LABELS:
+            self._refuse("its labels are too large")
+        return dict(sorted(labels.items()))
 
     def _decoded(self, data: bytes, kind: type[_T]) -> _T:
         try:

@@ -1,6 +1,8 @@
-"""Learning what a base holds: its layers pass by once, checked, and nothing of them is kept.
+"""Learning what a base holds: its layers pass by once, checked, and their bytes are not kept.
 
-What was learnt is a blob of the cache. A lock names its hash, so that all machines go by the same.
+What was learnt of an image is a blob of the cache. A lock names its hash, so that all machines go
+by the same. What was learnt of a layer is one too, because images have layers in common: those of
+one family, such as NVIDIA's, several tags of one, or the platforms of an index.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from cogn.store.tasks import later, task_group
 __all__ = ["RootfsReader"]
 
 _NOTES = "rootfs-2"  # another number when another thing is learnt from the same layers
+_LAYER_NOTES = "layer-listings-1"  # as above
 _AT_ONCE = 4
 _PIECE = 1 << 20
 _ZSTD_PIECE = 1 << 10  # each block of a few bytes may stand for 128 KiB
@@ -67,7 +70,7 @@ class RootfsReader:
 
         async def listed(layer: LockedLayer) -> list[Member]:
             async with limiter:
-                return await _listed(layer, source)
+                return await self._listed(layer, source)
 
         try:
             async with task_group() as tasks:
@@ -79,6 +82,29 @@ class RootfsReader:
         sha256 = self._cache.add(rootfs.encode())
         self._cache.set_note(_NOTES, _hex(manifest), sha256)
         return f"sha256:{sha256}", rootfs
+
+    async def _listed(self, layer: LockedLayer, source: ImageSource) -> list[Member]:
+        """Return what a layer holds, which is read unless this machine did so before."""
+        # All that reading checks: what another image says of the same blob is not believed.
+        claims = f"{layer.digest} {layer.diff_id} {layer.media_type}"
+        key = hashlib.sha256(claims.encode()).hexdigest()
+        async with self._cache.lock(f"listing-{key}", source.waiting("read", layer)):
+            if (known := self._known_listing(key)) is not None:
+                return known
+            members = await _listed(layer, source)
+            listing = self._cache.add(msgspec.json.encode(members))
+            self._cache.set_note(_LAYER_NOTES, key, listing)
+            return members
+
+    def _known_listing(self, key: str) -> list[Member] | None:
+        note = self._cache.note(_LAYER_NOTES, key)
+        try:
+            path = self._cache.find(msgspec.json.decode(note, type=str)) if note else None
+            if path is not None:
+                return msgspec.json.decode(path.read_bytes(), type=list[Member])
+        except msgspec.DecodeError:  # damaged: as good as none
+            pass
+        return None
 
 
 async def _listed(layer: LockedLayer, source: ImageSource) -> list[Member]:

@@ -11,9 +11,9 @@ import anyio
 import anyio.to_thread
 from anyio.abc import ByteReceiveStream
 
-from cogn.report import Reporter
+from cogn.report import Reporter, Task
 from cogn.store.cache import Cache
-from cogn.store.errors import HashError, RegistryError
+from cogn.store.errors import AbsentError, HashError, RegistryError
 from cogn.store.registry import Manifest, Reference, Registries, Repository, attached
 from cogn.store.retry import UnavailableError, retried
 
@@ -58,13 +58,24 @@ class ImageSource:
         self._opening = anyio.Lock()
         self._repositories: Sequence[Repository] = ()
 
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """The registries and repositories to read from, mirrors first, whether they answer or not.
+
+        Raises `RegistryConfigurationError`.
+        """
+        return self._registries.pull_names(self.reference)
+
     async def manifest(self, version: str, media_types: Sequence[str]) -> Manifest:
-        """Return the manifest with that digest or tag; raises `RegistryError`, `HashError`."""
+        """Return the manifest with that digest or tag; raises `RegistryError`, `HashError`.
+
+        It is an `AbsentError` when no place has it.
+        """
 
         async def read(repository: Repository) -> Manifest:
             manifest = await repository.manifest(version, media_types)
             if manifest is None:
-                raise RegistryError(f"`{self.reference}` is not there: no manifest {version}")
+                raise AbsentError(f"`{self.reference}` is not there: no manifest {version}")
             return manifest
 
         return await self._first(read)
@@ -113,11 +124,14 @@ class ImageSource:
             with cache.blob(expect=sha256, what=f"the layer {layer.digest}") as blob:
                 yield blob.write
 
-        waiting = self._reporter.task("Waiting for another cogn to fetch", layer.digest)
-        async with cache.lock(sha256, waiting):
+        async with cache.lock(sha256, self.waiting("fetch", layer)):
             if cache.find(sha256) is None:
                 await self.read_layer(layer, "Fetching", into)
         return cache.path(sha256)
+
+    def waiting(self, verb: str, layer: LockedLayer) -> Task:
+        """Return the task of waiting for another process, which does to a layer what is due."""
+        return self._reporter.task(f"Waiting for another cogn to {verb}", layer.digest)
 
     async def _first(self, read: Callable[[Repository], Awaitable[_T]]) -> _T:
         """Return what the first place gives that gives anything."""

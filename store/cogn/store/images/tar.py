@@ -7,7 +7,9 @@ takes for an archive differs between versions, while all machines have to agree 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from cogn.store.errors import ImageError
 
@@ -23,9 +25,11 @@ _KINDS = {b"\0": "file", b"0": "file", b"7": "file", b"1": "hardlink", b"2": "sy
 _KINDS |= {b"3": "special", b"4": "special", b"5": "directory", b"6": "special"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One member of an archive; its path has no slash at either end and no ``.`` or ``..``."""
+class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One member of an archive; its path has no slash at either end and no ``.`` or ``..``.
+
+    An array where it is stored.
+    """
 
     path: str
     kind: str

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from cogn.report import Reporter
-from cogn.store.errors import RegistryError
+from cogn.store.errors import OfflineError, RegistryConfigurationError, RegistryError
 from cogn.store.registry.auth import Lookup
 from cogn.store.registry.configuration import Endpoint, RegistryConfiguration
 from cogn.store.registry.credentials import Credential, Credentials
@@ -27,12 +27,18 @@ class Registries:
     """Opens repositories. Make it with `Registries.open`."""
 
     def __init__(
-        self, configuration: RegistryConfiguration, reporter: Reporter, stack: AsyncExitStack
+        self,
+        configuration: RegistryConfiguration,
+        reporter: Reporter,
+        stack: AsyncExitStack,
+        *,
+        offline: bool,
     ) -> None:
         self._configuration = configuration
         self._credentials = Credentials.find()
         self._reporter = reporter
         self._stack = stack
+        self._offline = offline
         self._opening = anyio.Lock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._traits: dict[str, UploadTraits] = {}
@@ -40,11 +46,14 @@ class Registries:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, configuration: RegistryConfiguration, reporter: Reporter
+        cls, configuration: RegistryConfiguration, reporter: Reporter, *, offline: bool = False
     ) -> AsyncIterator[Registries]:
-        """Give the registries; connections are closed when the block ends."""
+        """Give the registries; connections are closed when the block ends.
+
+        When they are `offline`, none is opened: asking for a repository raises `OfflineError`.
+        """
         async with AsyncExitStack() as stack:
-            yield cls(configuration, reporter, stack)
+            yield cls(configuration, reporter, stack, offline=offline)
 
     async def push_target(self, reference: Reference) -> Repository:
         """Return the repository to push to; raises `RegistryError` when it is out of reach."""
@@ -58,14 +67,8 @@ class Registries:
 
         Raises `RegistryError` when there is none.
         """
-        endpoints = self._configuration.endpoints(
-            reference.host,
-            reference.repository,
-            for_pull=True,
-            by_digest=reference.digest is not None,
-        )
         found, failures = [], []
-        for endpoint in endpoints:
+        for endpoint in self._pull_endpoints(reference):
             try:
                 found.append(await self._repository(reference, endpoint, "pull"))
             except RegistryError as error:
@@ -74,9 +77,32 @@ class Registries:
             raise RegistryError("\n  ".join(failures))
         return found
 
+    def pull_names(self, reference: Reference) -> list[tuple[str, str]]:
+        """Return what `pull_sources` would try, as registries and names of their repositories.
+
+        None where configuration blocks the registry.
+        """
+        try:
+            endpoints = self._pull_endpoints(reference)
+        except RegistryConfigurationError:
+            raise
+        except RegistryError:
+            return []
+        return [(endpoint.host, endpoint.repository) for endpoint in endpoints]
+
+    def _pull_endpoints(self, reference: Reference) -> tuple[Endpoint, ...]:
+        return self._configuration.endpoints(
+            reference.host,
+            reference.repository,
+            for_pull=True,
+            by_digest=reference.digest is not None,
+        )
+
     async def _repository(
         self, reference: Reference, endpoint: Endpoint, actions: str
     ) -> Repository:
+        if self._offline:
+            raise OfflineError((f"the image `{reference}`",))
         key = endpoint.netloc, endpoint.repository
         async with self._opening:
             if key not in self._sessions:

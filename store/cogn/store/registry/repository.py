@@ -16,7 +16,7 @@ import msgspec
 from anyio.abc import ByteReceiveStream
 
 from cogn.report import Reporter
-from cogn.store.errors import HashError, RegistryError, UnknownBlobError
+from cogn.store.errors import AbsentError, HashError, RegistryError, UnknownBlobError
 from cogn.store.registry.answer import Answer, RefusedError
 from cogn.store.registry.auth import Scopes
 from cogn.store.registry.blob import Blob
@@ -125,7 +125,8 @@ class Repository:
     async def open_blob(self, digest: str, size: int | None = None) -> ByteReceiveStream:
         """Return the blob's bytes; their stream raises `HashError` when they are others.
 
-        `size` is what its descriptor says; without it, the registry's word is taken.
+        `size` is what its descriptor says; without it, the registry's word is taken. Raises
+        `AbsentError` when the repository does not have it, `RegistryError` for any other failure.
         """
         stack = AsyncExitStack()
 
@@ -133,13 +134,16 @@ class Repository:
             return await stack.enter_async_context(
                 self._session.stream(
                     f"{self._path}/blobs/{digest}",
-                    expected=(200,),
+                    expected=(200, 404),
                     scopes=self._scopes,
                     headers={},
                 )
             )
 
         response = await self._asked(attempt, f"fetching {digest}")
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            await stack.aclose()
+            raise AbsentError(f"`{self.reference}`: {digest} is not there")
         length = response.headers.get("Content-Length", "")
         stated = int(length) if length.isdecimal() else None
         return _BlobStream(response, digest, stated if size is None else size, stack)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
-from cogn.layers.layer import Layer
-from cogn.store import Cache
+from cogn.store.cache import Cache
 
 __all__ = ["Places"]
 
@@ -15,6 +15,14 @@ _KIND = "places"
 _WORTH_NOTING = 1_000_000
 _MOST_OF_HOST = 3
 _MOST = 16
+
+
+class _Layer(Protocol):
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
 
 
 class Places:
@@ -27,10 +35,19 @@ class Places:
         """Return the repositories of a registry that had the layer."""
         return [name for other, name in self._load(digest) if other == host]
 
-    def add(self, host: str, repository: str, layers: Iterable[Layer]) -> None:
+    def of_all(self, layers: Iterable[_Layer]) -> list[tuple[str, str]]:
+        """Return the registries and repositories of theirs that had all of the layers.
+
+        Small layers are left out of account, as nothing is noted of them.
+        """
+        noted = [self._load(each.digest) for each in layers if each.size >= _WORTH_NOTING]
+        first, *others = noted or [[]]
+        return [place for place in first if all(place in each for each in others)]
+
+    def add(self, host: str, repository: str, layers: Iterable[_Layer]) -> None:
         """Note that a repository of a registry has these layers."""
         place = (host, repository)
-        for layer in dict.fromkeys(layers):
+        for layer in {layer.digest: layer for layer in layers}.values():
             if layer.size < _WORTH_NOTING:
                 continue
             known = self._load(layer.digest)
