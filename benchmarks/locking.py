@@ -92,7 +92,9 @@ def _seconds(command: Sequence[str], caches: Mapping[str, str], project: Path) -
     for name in ("cogn.lock", "pylock.toml"):
         (project / name).unlink(missing_ok=True)
     begin = time.perf_counter()
-    subprocess.run(command, env=os.environ | caches, check=True, stderr=subprocess.DEVNULL)
+    # As users have it: without bytecode, every run of cogn would compile what it imports.
+    environment = {key: os.environ[key] for key in os.environ if key != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(command, env={**environment, **caches}, check=True, stderr=subprocess.DEVNULL)
     return time.perf_counter() - begin
 
 

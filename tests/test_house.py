@@ -72,8 +72,7 @@ def test_model_code_gets_the_standard_library_and_cog_alone() -> None:
         f"{path.relative_to(ROOT)}: {name}"
         for path in own
         for name in imports(path)
-        if name.partition(".")[0] in SERVER
-        or name.startswith("cogn_runtime.front")
+        if name.partition(".")[0] in SERVER or name.startswith("cogn_runtime.front")
     ]
     assert strays == []
 

@@ -28,7 +28,6 @@ from cogn.lockfiles.model import (
     StandalonePython,
     Wheel,
 )
-from cogn.lockfiles.writer import written
 from cogn.report import ProblemsError, Where
 
 __all__ = ["dumps", "loads", "read"]
@@ -41,9 +40,15 @@ _MACHINES: Mapping[Platform, str] = {"linux/amd64": "x86_64", "linux/arm64": "aa
 
 def dumps(lock: Lock) -> str:
     """Return the canonical TOML of `lock`."""
+    import tomlkit  # late: most commands only read locks
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment(_HEADER))
     by_platform = dict(sorted(lock.environments.items()))
     canonical = msgspec.structs.replace(lock, environments=by_platform)
-    return written(_ordered(msgspec.to_builtins(canonical)), _HEADER)
+    for key, value in _ordered(msgspec.to_builtins(canonical)).items():
+        document.add(key, _item(value))
+    return tomlkit.dumps(document)
 
 
 def loads(text: str, *, name: str = "cogn.lock") -> Lock:
@@ -118,6 +123,24 @@ def _is_array_of_tables(value: Any) -> bool:  # noqa: ANN401 - any TOML value
 
 def _entry_key(entry: dict[str, Any]) -> tuple[str, ...]:
     return (entry["name"], *(str(value) for value in entry.values()))
+
+
+def _item(value: Any) -> Any:  # noqa: ANN401 - any TOML value
+    import tomlkit
+
+    if isinstance(value, dict):
+        table = tomlkit.table()
+        for key, item in value.items():
+            table.add(key, _item(item))
+        return table
+    if _is_array_of_tables(value):
+        array = tomlkit.array()
+        for entry in value:
+            row = tomlkit.inline_table()
+            row.update(entry)
+            array.append(row)
+        return array.multiline(True)
+    return tomlkit.item(list(value) if isinstance(value, tuple) else value)
 
 
 def _line_of(error: tomllib.TOMLDecodeError, text: str) -> int:

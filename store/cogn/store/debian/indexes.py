@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import lzma
 import re
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, cast
@@ -27,57 +29,70 @@ download and takes six times as long to read: more than that quarter takes, from
 
 _LARGEST = 512 << 20
 _PIECE = 4 << 20
-_NAME = re.compile(rb"^Package:[ \t]*(\S+)", re.MULTILINE)
+_NAME = re.compile(rb"\nPackage:[ \t]*(\S+)")
+_ESSENTIAL = re.compile(rb"\nEssential:")
 _PROVIDES = re.compile(rb"\nProvides:([^\n]*(?:\n[ \t][^\n]*)*)")
-_PROVIDED = re.compile(rb"(?:^|[,|])\s*([^\s,|:(]+)")
+_PROVIDED = re.compile(rb"([^\s,|:(]+)[^,|]*")
+_END = b"\n\n"
 
 
 class Packages:
     """The packages of some indexes. What is wrong with one is told when it is asked for."""
 
     def __init__(self, texts: Iterable[bytes]) -> None:
-        """Take the texts of the indexes; raises `ArchiveError` for a package without a name."""
-        self._stanzas: dict[str, list[bytes]] = {}
-        for text in texts:
-            for stanza in text.split(b"\n\n"):
-                if match := _NAME.search(stanza):
-                    self._stanzas.setdefault(match[1].decode(errors="replace"), []).append(stanza)
-                elif stanza.strip():
-                    raise ArchiveError("a package of the index (unnamed) has no field 'Package'")
+        self._text = b"\n" + _END.join(texts)
+        # Where the names are, in order: the stanza around one is looked for when it is wanted.
+        self._names: list[str] = []
+        self._places: list[int] = []
+        self._by_name: dict[str, list[int]] = {}
+        for match in _NAME.finditer(self._text):
+            name, place = match[1].decode(errors="replace"), match.start()
+            self._names.append(name)
+            self._places.append(place)
+            self._by_name.setdefault(name, []).append(place)
 
     @property
     def names(self) -> Collection[str]:
         """The names of all packages."""
-        return self._stanzas.keys()
+        return self._by_name.keys()
 
     def named(self, name: str) -> Sequence[Package]:
         """Return the packages of that name, one for each version; raises `ArchiveError`."""
-        return [_parsed(stanza) for stanza in self._stanzas.get(name, ())]
+        return [self._package(place) for place in self._by_name.get(name, ())]
 
-    def providing(self, name: str) -> Sequence[str]:
+    def providing(self, name: str) -> Collection[str]:
         """Return the names of packages that provide what has that name, in some version."""
-        return self._provided.get(name, ())
+        return set(self._provided.get(name.encode(), ()))
 
     @cached_property
-    def essential(self) -> Sequence[str]:
+    def essential(self) -> Collection[str]:
         """The names of packages of which some version is essential; raises `ArchiveError`."""
-        marked = (
-            name
-            for name, stanzas in self._stanzas.items()
-            if any(b"\nEssential:" in stanza for stanza in stanzas)
-        )
-        return [name for name in marked if any(each.essential for each in self.named(name))]
+        marked = {self._owner(match.start()) for match in _ESSENTIAL.finditer(self._text)}
+        return {name for name in marked if any(each.essential for each in self.named(name))}
 
     @cached_property
-    def _provided(self) -> dict[str, list[str]]:
+    def _provided(self) -> Mapping[bytes, Sequence[str]]:
         # Far more packages provide something than anyone depends on: the names alone are read.
-        provided: dict[str, list[str]] = {}
-        for name, stanzas in self._stanzas.items():
-            for stanza in stanzas:
-                if b"\nProvides:" in stanza and (match := _PROVIDES.search(stanza)):
-                    for each in set(_PROVIDED.findall(match[1])):
-                        provided.setdefault(each.decode(errors="replace"), []).append(name)
+        provided = defaultdict(list)
+        for match in _PROVIDES.finditer(self._text):
+            owner = self._owner(match.start())
+            for each in _PROVIDED.findall(match[1]):
+                provided[each].append(owner)
         return provided
+
+    def _owner(self, place: int) -> str:
+        """Return the name in the stanza around a place, before or behind it."""
+        end = self._text.find(_END, place)
+        return self._names[bisect_left(self._places, end if end >= 0 else len(self._text)) - 1]
+
+    def _package(self, place: int) -> Package:
+        start, end = self._text.rfind(_END, 0, place + 1), self._text.find(_END, place + 1)
+        stanza = self._text[max(start, 0) : end if end >= 0 else None]
+        try:
+            (package,) = parse_packages(stanza.decode().split("\n"))
+        except UnicodeDecodeError as error:
+            raise ArchiveError(f"the index of packages is damaged: {error}") from error
+        return package
 
 
 def read_index(file: Path, kind: str, name: str) -> bytes:
@@ -108,11 +123,3 @@ def _opened(file: Path, kind: str) -> IO[bytes]:
             return cast("IO[bytes]", igzip.open(file))  # type: ignore[no-untyped-call]
         case _:
             return file.open("rb")
-
-
-def _parsed(stanza: bytes) -> Package:
-    try:
-        (package,) = parse_packages(stanza.decode().split("\n"))
-    except UnicodeDecodeError as error:
-        raise ArchiveError(f"the index of packages is damaged: {error}") from error
-    return package
