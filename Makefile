@@ -20,7 +20,7 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not gpu and not large" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not gpu and not large" -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .venv/installed: requirements/uv.txt requirements/dev.txt pyproject.toml runtime/pyproject.toml
 	$(PYTHON) -m venv --clear .venv

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 import time
-from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
-import anyio
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from cogn_runtime.front import http, outgoing, protocol
-from cogn_runtime.front.http import RefusedError, Request
+from cogn_runtime.front import outgoing, protocol
+from cogn_runtime.front.http import Request, Response
 from cogn_runtime.front.outgoing import Outgoing
-from cogn_runtime.front.protocol import MAX_HEAD_BYTES, BoundedProtocol
+from cogn_runtime.front.protocol import MAX_HEAD_BYTES, Connection
 from runtime.conftest import Serve, Server
 from runtime.receiver import Receiver
 
@@ -56,63 +55,91 @@ def test_a_request_whose_head_is_too_long_is_refused(server: Server) -> None:
     assert server.client.get("/livez", headers=fits).status_code == 200
 
 
-def test_a_head_that_does_not_end_is_answered_with_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
+HEAD = b"POST /predictions HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n"
 
-    async def app(scope: object, receive: object, send: object) -> None:
+
+def answers(*sent: bytes) -> list[bytes]:
+    """Return what is answered, over a connection each, to bytes that are no whole request."""
+
+    def handler(request: Request) -> Response:
         raise AssertionError("there is no request")
 
-    async def ask(sent: bytes) -> bytes:
-        config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
+    async def ask() -> list[bytes]:
+        config = uvicorn.Config(cast("Any", handler), interface="asgi3", log_config=None)
         config.load()
+        state = ServerState()
         listening = await asyncio.get_running_loop().create_server(
-            lambda: BoundedProtocol(config=config, server_state=ServerState(), app_state={}),
-            "127.0.0.1",
-            0,
+            lambda: Connection(config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )
         async with listening:
             port = listening.sockets[0].getsockname()[1]
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(sent)
-            answer = await asyncio.wait_for(reader.read(), 10)
-            writer.close()
-            return answer
+            streams = []
+            for each in sent:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(each)
+                streams.append((reader, writer))
+            found = [await asyncio.wait_for(reader.read(), 10) for reader, _ in streams]
+            for _, writer in streams:
+                writer.close()
+            return found
 
-    for sent in (b"", b"GET / HTTP/1.1\r\nhost:"):
-        assert asyncio.run(ask(sent)).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
-
-
-def receiving(*parts: bytes) -> Request:
-    """A request whose body begins with `parts` and never ends."""
-    events = [{"type": "http.request", "body": each, "more_body": True} for each in parts]
-
-    async def receive() -> MutableMapping[str, Any]:
-        if not events:
-            await anyio.sleep_forever()
-        return events.pop(0)
-
-    return Request({"method": "POST", "path": "/", "raw_path": b"/", "headers": []}, receive)
+    return asyncio.run(ask())
 
 
-def refusal(request: Request) -> tuple[int, bytes]:
-    with pytest.raises(RefusedError) as refused:
-        anyio.run(request.body)
-    return refused.value.response.status, refused.value.response.body
+def test_a_head_that_does_not_end_is_answered_with_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "_OVER_SECONDS", 0.1)
+    for answer in answers(b"", b"GET / HTTP/1.1\r\nhost:"):
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
 def test_a_body_that_does_not_end_is_answered_with_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_BODY_SECONDS", 0.1)
-    assert refusal(receiving(b"{")) == (408, b"The request body took too long")
+    monkeypatch.setattr(protocol, "_BODY_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "_OVER_SECONDS", 0.1)
+    (answer,) = answers(HEAD + b"{")
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert answer.endswith(b"\r\nconnection: close\r\n\r\nThe request body took too long")
 
 
 def test_all_bodies_together_have_a_limit_and_leave_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http, "_BODY_SECONDS", 0.1)
-    monkeypatch.setattr(http, "_MAX_BODIES_BYTES", 10)
-    too_many = (503, b"The server receives too many large requests")
-    assert refusal(receiving(b"123456", b"78901")) == too_many
-    assert refusal(receiving(b"123456"))[0] == 408
+    monkeypatch.setattr(protocol, "_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "_OVER_SECONDS", 0.1)
+    monkeypatch.setattr(protocol, "_MAX_BODIES_BYTES", 10)
+    late, refused = answers(HEAD + b"123456", HEAD + b"78901")
+    assert late.startswith(b"HTTP/1.1 408 ")
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert refused.endswith(b"The server receives too many large requests")
+    (late,) = answers(HEAD + b"123456")
+    assert late.startswith(b"HTTP/1.1 408 ")
+
+
+def test_requests_that_are_sent_at_once_are_answered_in_their_order(server: Server) -> None:
+    request = b"POST /predictions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    bodies = [b'{"input": {"text": "%d"}}' % number for number in range(20)]
+    last = b"GET /nothing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    with connect(server) as connection:
+        for body in bodies:
+            connection.sendall(request + b"content-length: %d\r\n\r\n" % len(body) + body)
+        connection.sendall(last)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    outputs = re.findall(rb'"output":"(\d+)"', answer)
+    assert outputs == [b"%d" % number for number in range(20)]
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 20
+    assert answer.endswith(b"connection: close\r\n\r\n")
+
+
+def test_a_client_that_asks_first_whether_to_send_a_body_is_told_to(server: Server) -> None:
+    body = b'{"input": {"text": "x"}}'
+    head = b"POST /predictions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    with connect(server) as connection:
+        connection.sendall(head + b"expect: 100-continue\r\ncontent-length: 24\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_body_with_two_lengths_is_refused(server: Server) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -93,6 +93,8 @@ class Pushes(RuleBasedStateMachine):
 
     @rule(effect=EFFECTS, endpoint=ENDPOINTS, times=TIMES)
     def something_breaks(self, effect: Effect, endpoint: Endpoint, times: range) -> None:
+        # Anywhere else it would say that something was taken which was not: nobody can notice.
+        assume(endpoint is Endpoint.MOUNT or not isinstance(effect, fake.DeclineMount))
         self.registry.inject(Fault(effect, on=endpoint, times=times))
 
     @rule(
