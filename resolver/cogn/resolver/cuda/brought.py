@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from cogn.lockfiles import Platform, Wheel
-from cogn.resolver.cuda.torch_index import default_cuda
+from cogn.resolver.cuda.torch_index import capabilities_of, default_cuda
 from cogn.resolver.matrix import Matrix
 
 __all__ = ["Brought", "TorchBuild", "brought_by", "torch_build"]
@@ -99,14 +99,10 @@ def torch_build(wheels: Iterable[Wheel], platform: Platform, matrix: Matrix) -> 
     if match is None:
         return TorchBuild(version.public, None, (), None, is_cpu=build == "cpu")
     variant = release.variants.get(build) if release else None
-    capabilities: tuple[str, ...] = ()
-    if variant is not None:
-        is_arm = platform == "linux/arm64"
-        capabilities = variant.capabilities_arm64 if is_arm else variant.capabilities
     return TorchBuild(
         version.public,
         f"{match[1]}.{match[2]}",
-        capabilities,
+        capabilities_of(variant, platform) if variant else (),
         variant.cudnn if variant else None,
     )
 

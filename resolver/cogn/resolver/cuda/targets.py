@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from packaging.version import Version
 
 from cogn.lockfiles import Cuda, Platform
+from cogn.report import Where
 from cogn.resolver.cuda.brought import TorchBuild
 from cogn.resolver.cuda.gpu_request import Targets
+from cogn.resolver.cuda.torch_index import capabilities_of, variants_of
 from cogn.resolver.errors import CudaError
-from cogn.resolver.matrix import Gpu, Matrix, TorchRelease
+from cogn.resolver.matrix import Gpu, Matrix
+from cogn.resolver.root import SETTINGS_NAME
 
 __all__ = ["check_targets"]
 
@@ -28,6 +31,7 @@ def check_targets(
     what = torch.name if torch and torch.cuda else f"CUDA {cuda.version}"
     raise CudaError(
         f"{what} {', and '.join(faults)}",
+        where=Where(SETTINGS_NAME, key="gpus" if targets.gpus else "driver"),
         hint=_way_out(targets, torch, platform, matrix),
     )
 
@@ -36,27 +40,27 @@ def _faults(
     targets: Targets, cuda: str, capabilities: Sequence[str], driver: str, matrix: Matrix
 ) -> Iterator[str]:
     """Yield what keeps a build for `cuda` from running on the targets, as ends of a sentence."""
+    gpus = [(name, gpu) for name in targets.gpus if (gpu := matrix.gpu(name)) is not None]
     if targets.driver is not None and _is_older(targets.driver, driver):
         yield f"needs driver >= {driver}, not {targets.driver}"
-    lacking = []
-    for name in targets.gpus:
-        gpu = matrix.gpu(name)
-        assert gpu is not None  # cogn.toml was checked
-        if not _has_code(gpu, cuda, capabilities, matrix):
-            lacking.append(f"{name} ({gpu.capability})")
+    lacking = [
+        f"{name} ({gpu.capability})"
+        for name, gpu in gpus
+        if not _has_code(gpu, cuda, capabilities, matrix)
+    ]
     if lacking:
         yield f"has no code for {' and '.join(lacking)}"
-    if targets.driver is not None:
-        for name in targets.gpus:
-            gpu = matrix.gpu(name)
-            branch = int(targets.driver.partition(".")[0])
-            if gpu is not None and gpu.first_driver is not None and branch < gpu.first_driver:
-                yield f"needs driver >= {gpu.first_driver} on {name}, not {targets.driver}"
-            if gpu is not None and gpu.last_driver is not None and branch > gpu.last_driver:
-                yield (
-                    f"cannot run on {name} with driver {targets.driver}: "
-                    f"{gpu.last_driver} is the last branch that drives it"
-                )
+    if targets.driver is None:
+        return
+    branch = int(targets.driver.partition(".")[0])
+    for name, gpu in gpus:
+        if gpu.first_driver is not None and branch < gpu.first_driver:
+            yield f"needs driver >= {gpu.first_driver} on {name}, not {targets.driver}"
+        if gpu.last_driver is not None and branch > gpu.last_driver:
+            yield (
+                f"cannot run on {name} with driver {targets.driver}: "
+                f"{gpu.last_driver} is the last branch that drives it"
+            )
 
 
 def _has_code(gpu: Gpu, cuda: str, capabilities: Sequence[str], matrix: Matrix) -> bool:
@@ -76,10 +80,8 @@ def _way_out(targets: Targets, torch: TorchBuild | None, platform: Platform, mat
         matrix.torch,
         key=lambda each: _order(Version(each.version), own),
     ):
-        for name, cuda in _builds(release, platform):
-            variant = release.variants[name]
-            arm = platform == "linux/arm64"
-            capabilities = variant.capabilities_arm64 if arm else variant.capabilities
+        for name, cuda in variants_of(release, platform).items():
+            capabilities = capabilities_of(release.variants[name], platform)
             driver = matrix.drivers.get(int(cuda.partition(".")[0]), "")
             if not capabilities or not driver:
                 continue
@@ -89,15 +91,6 @@ def _way_out(targets: Targets, torch: TorchBuild | None, platform: Platform, mat
                     return f"{setting}: torch {torch.version}+{name} does"
                 return f"require torch {release.version} and {setting}: its `{name}` does"
     return "no build of torch that cogn knows does: change `gpus` or `driver` in cogn.toml"
-
-
-def _builds(release: TorchRelease, platform: Platform) -> list[tuple[str, str]]:
-    found = [
-        (name, variant.cuda)
-        for name, variant in release.variants.items()
-        if variant.cuda is not None and (platform == "linux/amd64" or variant.capabilities_arm64)
-    ]
-    return sorted(found, key=lambda each: Version(each[1]), reverse=True)
 
 
 def _order(version: Version, own: Version) -> tuple[bool, tuple[int, ...]]:

@@ -15,9 +15,9 @@ from packaging.version import Version
 from cogn.lockfiles import Platform, TorchIndex
 from cogn.resolver.cuda.gpu_request import TORCH_PACKAGES, GpuRequest
 from cogn.resolver.errors import CudaError
-from cogn.resolver.matrix import Matrix, TorchRelease
+from cogn.resolver.matrix import Matrix, TorchRelease, Variant
 
-__all__ = ["choose_torch_index", "default_cuda", "pythons_of", "variants_of"]
+__all__ = ["capabilities_of", "choose_torch_index", "default_cuda", "pythons_of", "variants_of"]
 
 _CPU = "cpu"
 _DEFAULT = "default"
@@ -52,6 +52,12 @@ def choose_torch_index(
 def default_cuda(release: TorchRelease, platform: Platform) -> str | None:
     """Return the CUDA that the usual index's build of a release is for; None for none."""
     return release.default_cuda_arm64 if platform == "linux/arm64" else release.default_cuda
+
+
+def capabilities_of(variant: Variant, platform: Platform) -> tuple[str, ...]:
+    """Return what a build has code for; none when that is not known."""
+    is_arm = platform == "linux/arm64"
+    return variant.capabilities_arm64 if is_arm else variant.capabilities
 
 
 def variants_of(release: TorchRelease, platform: Platform) -> dict[str, str]:
