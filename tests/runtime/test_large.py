@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import time
 from pathlib import Path
@@ -126,3 +128,36 @@ def test_a_worker_that_floods_the_socket_is_replaced(serve: Serve) -> None:
     assert failed["error"].startswith("Worker crashed: it broke the protocol: ")
     assert peak(server) < 200
     server.wait_for("READY")
+
+
+def test_large_objects_are_as_they_were_sent_and_checked_as_all_are(serve: Serve) -> None:
+    source = """
+    import hashlib, json, time
+    import cog
+
+    def run(data: dict, other: dict | None = None, count: int = 1, wait: bool = False) -> str:
+        if wait:
+            time.sleep(60)
+        return hashlib.sha256(json.dumps([data, other, count]).encode()).hexdigest()
+    """
+    server = serve(source, reference="predict.py:run")
+    data = {"words": [f"w\u00f6rd {number} \U0001f333" for number in range(10_000)]}
+    for other in ({"a": {"b": [1, 2.5, None]}}, None):
+        told = json.dumps([data, other, 2]).encode()
+        made = server.predict(data=data, other=other, count=2)
+        assert made["output"] == hashlib.sha256(told).hexdigest()
+    refused = server.post(data=list(data), other=data, count="x")
+    assert [each["msg"] for each in refused.json()["detail"]] == [
+        '"x" is not of type "integer"',
+        '["words"] is not of type "object"',
+    ]
+    body = json.dumps({"input": {"data": data}}).encode().replace(b"w\\u00f6rd 77 ", b"w\xffrd")
+    headers = {"content-type": "application/json"}
+    broken = server.client.post("/predictions", content=body, headers=headers)
+    assert (broken.status_code, broken.text[:28]) == (400, "The request body is not JSON")
+    body = json.dumps({"input": {"data": data, "wait": True}}).encode()
+    later = {**headers, "prefer": "respond-async"}
+    assert server.client.put("/predictions/one", content=body, headers=later).status_code == 202
+    known = server.client.put("/predictions/one", content=b"{}", headers=headers).json()
+    assert known["input"] == {"data": data, "wait": True}
+    assert server.client.post("/predictions/one/cancel").status_code == 200

@@ -1,25 +1,24 @@
-"""The ASGI application: which request gets which answer."""
+"""Which request gets which answer."""
 
 from __future__ import annotations
 
 import functools
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 
 import cogn_runtime
-from cogn_runtime.front.http import Receive, RefusedError, Request, Response, Scope, Send
+from cogn_runtime.front.http import Answer, RefusedError, Request, Response
 from cogn_runtime.front.measurements import CONTENT_TYPE, Measurements, exposition
-from cogn_runtime.front.predictions import Answer, Endpoint
+from cogn_runtime.front.predictions import Endpoint
 from cogn_runtime.front.process import Mode
+from cogn_runtime.front.protocol import Handler
 from cogn_runtime.front.running import Predictions
 from cogn_runtime.front.supervisor import Status, Supervisor
 
 __all__ = ["App"]
-
-_Handler = Callable[[Request], Awaitable[Answer]]
 
 _NOUNS: dict[Mode, str] = {"predict": "prediction", "train": "training"}
 _ELSEWHERE: dict[Mode, tuple[str, str]] = {
@@ -51,7 +50,7 @@ class App:
         self._noun = _NOUNS[supervisor.mode]
         self._endpoint = Endpoint(self._noun, supervisor, predictions)
         self._index = _index(self._noun)
-        self._routes: dict[str, dict[str, _Handler]] = {
+        self._routes: dict[str, dict[str, Handler]] = {
             "/": {"GET": self._list},
             "/health-check": {"GET": self._health},
             "/livez": {"GET": self._live},
@@ -62,18 +61,29 @@ class App:
             "/shutdown": {"POST": self._end},
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; the server asks for nothing but HTTP."""
-        request = Request(scope, receive)
+    def __call__(self, request: Request) -> Answer | Coroutine[Any, Any, Answer]:
+        """Answer one request: at once, or by what is to be awaited."""
         route, methods = self._find(request)
-        response = await self._answer(request, methods)
         # Only what has a route is counted by name: clients must not make up as many as they like.
-        status = response.status if isinstance(response, Response) else 200
         method = request.method if methods and request.method in methods else "other"
-        self._measurements.answered(route, method, status)
-        await response.send(send)
+        answer = self._answer(request, methods)
+        if isinstance(answer, Coroutine):
+            return self._counted(route, method, answer)
+        self._count(route, method, answer)
+        return answer
 
-    def _find(self, request: Request) -> tuple[str, dict[str, _Handler] | None]:
+    async def _counted(
+        self, route: str, method: str, coming: Coroutine[Any, Any, Answer]
+    ) -> Answer:
+        answer = await coming
+        self._count(route, method, answer)
+        return answer
+
+    def _count(self, route: str, method: str, answer: Answer) -> None:
+        status = answer.status if isinstance(answer, Response) else 200
+        self._measurements.answered(route, method, status)
+
+    def _find(self, request: Request) -> tuple[str, dict[str, Handler] | None]:
         """Return the route of a request and what answers it, by method."""
         if (methods := self._routes.get(request.path)) is not None:
             return request.path, methods
@@ -86,7 +96,9 @@ class App:
                 return f"/{plural}/ID/cancel", {"POST": cancel}
         return "other", None
 
-    async def _answer(self, request: Request, methods: dict[str, _Handler] | None) -> Answer:
+    def _answer(
+        self, request: Request, methods: dict[str, Handler] | None
+    ) -> Answer | Coroutine[Any, Any, Answer]:
         if methods is None:
             plural, why = _ELSEWHERE[self._supervisor.mode]
             if request.segments[0] == plural:
@@ -97,11 +109,11 @@ class App:
             allowed = ", ".join([*methods, "HEAD"] if "GET" in methods else methods)
             return Response(405, headers=[(b"allow", allowed.encode())])
         try:
-            return await handler(request)
+            return handler(request)
         except RefusedError as refusal:
             return refusal.response
 
-    async def _list(self, _request: Request) -> Response:
+    def _list(self, _request: Request) -> Response:
         return Response.json(200, self._index)
 
     async def _health(self, _request: Request) -> Response:
@@ -117,7 +129,7 @@ class App:
             health["user_healthcheck_error"] = error
         return Response(200, msgspec.json.encode(health), "application/json")
 
-    async def _live(self, _request: Request) -> Response:
+    def _live(self, _request: Request) -> Response:
         if self._supervisor.is_defunct:
             return Response.text(503, "DEFUNCT\n")
         return Response.text(200, "ok\n")
@@ -132,12 +144,12 @@ class App:
         gpus = await self._supervisor.gpu_memory()
         return Response(200, exposition(self._measurements, self._supervisor, gpus), CONTENT_TYPE)
 
-    async def _openapi(self, _request: Request) -> Response:
+    def _openapi(self, _request: Request) -> Response:
         if self._supervisor.document.content is None:
             return Response.json(503, {"error": "OpenAPI schema not available"})
         return Response.json(200, self._supervisor.document.content)
 
-    async def _end(self, _request: Request) -> Response:
+    def _end(self, _request: Request) -> Response:
         self._shutdown()
         return Response.json(200, {})
 

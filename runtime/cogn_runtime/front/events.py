@@ -6,8 +6,10 @@ in them are Cog's.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 
 import anyio
 import msgspec
@@ -19,6 +21,8 @@ KEEP_ALIVE = b":keep-alive\n\n"
 
 _KEEP_ALIVE_SECONDS = 15
 _MOST_BYTES = 64 * 1024 * 1024
+_BLOCK_BYTES = 256 * 1024
+"""Events are sent together when there are several, but not more than so many bytes of them."""
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -42,7 +46,7 @@ class Events:
         self._bytes = 0
         self._count = 0
         self._closed = False
-        self._news = anyio.Event()
+        self._news = asyncio.Event()
 
     def add(self, name: str, data: object) -> None:
         """Tell what happened; a history without capacity keeps what comes for nobody."""
@@ -55,14 +59,14 @@ class Events:
         ):
             self._bytes -= len(self._history.popleft())
         self._count += 1
-        self._wake()
+        self._news.set()
 
     def close(self, name: str, data: object) -> None:
         """Tell what happened last."""
         self.add(name, data)
         self._closed = True
 
-    async def read(self) -> AsyncGenerator[bytes, None]:
+    async def read(self) -> AsyncIterator[bytes]:
         """Yield all events from the first that is known to the last, and signs of life between."""
         position = 0
         self.readers += 1
@@ -74,21 +78,28 @@ class Events:
                     error = f"SSE {what}; events were dropped"
                     yield encode_event("error", {"error": error, "skipped": first - position})
                     position = first
-                if position < self._count:
-                    event = self._history[position - first]
-                    position += 1
-                    yield event
-                    continue
-                if self._closed:
+                elif position < self._count:
+                    block = self._block(position - first)
+                    position += len(block)
+                    yield b"".join(block)
+                elif self._closed:
                     return
-                news = self._news
-                with anyio.move_on_after(_KEEP_ALIVE_SECONDS) as waited:
-                    await news.wait()
-                if waited.cancelled_caught:
-                    yield KEEP_ALIVE
+                else:
+                    self._news.clear()
+                    with anyio.move_on_after(_KEEP_ALIVE_SECONDS) as waited:
+                        await self._news.wait()
+                    if waited.cancelled_caught:
+                        yield KEEP_ALIVE
         finally:
             self.readers -= 1
 
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = anyio.Event()
+    def _block(self, start: int) -> list[bytes]:
+        """Return the events to send next."""
+        block = []
+        size = 0
+        for event in itertools.islice(self._history, start, None):
+            block.append(event)
+            size += len(event)
+            if size >= _BLOCK_BYTES:
+                break
+        return block

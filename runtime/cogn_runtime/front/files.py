@@ -16,11 +16,12 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 
 from cogn_runtime.front.outgoing import Outgoing
 from cogn_runtime.schema import ListOf, Nullable, Scalar, Signature, Type
 
-__all__ = ["FileError", "is_remote", "local_files", "mime_type"]
+__all__ = ["FileError", "file_urls", "local_files", "mime_type"]
 
 _FILE_TYPES = (Scalar("path"), Scalar("file"))
 _TIMEOUT = 10.0  # seconds without a byte, as with Cog
@@ -52,41 +53,30 @@ async def local_files(
     if not remote:
         yield inputs
         return
-    directory = pathlib.Path(await anyio.to_thread.run_sync(_new_directory))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="cogn-input-"))
+
+    def localize() -> dict[str, Any]:
+        return {
+            field.name: _localized(field.name, inputs[field.name], directory / field.name, outgoing)
+            for field in remote
+        }
+
     try:
-        local = dict(inputs)
-        for field in remote:
-            place = directory / field.name
-            local[field.name] = await anyio.to_thread.run_sync(
-                _localized,
-                field.name,
-                inputs[field.name],
-                place,
-                outgoing,
-                abandon_on_cancel=True,
-            )
-        yield local
+        # All in one go: the model waits, and after each the others that ask come first.
+        yield inputs | await anyio.to_thread.run_sync(localize, abandon_on_cancel=True)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(_remove, directory)
 
 
-def is_remote(signature: Signature, inputs: Mapping[str, Any]) -> bool:
-    """Tell whether files have to be fetched from elsewhere for these inputs."""
-    return any(
-        not url.startswith("data:")
-        for field in signature.inputs
-        for url in _urls(field.type, inputs[field.name])
-    )
+def file_urls(signature: Signature, inputs: Mapping[str, Any]) -> list[str]:
+    """Return the URLs of files among these inputs, `data:` URLs too."""
+    return [url for field in signature.inputs for url in _urls(field.type, inputs[field.name])]
 
 
 def mime_type(name: str) -> str:
     """Return the type of a file by its name's extension."""
     return _MIME_TYPES.guess_type(name, strict=False)[0] or "application/octet-stream"
-
-
-def _new_directory() -> str:
-    return tempfile.mkdtemp(prefix="cogn-input-")
 
 
 def _remove(directory: pathlib.Path) -> None:
@@ -131,19 +121,31 @@ def _localized(
 
 def _decoded(url: str, directory: pathlib.Path) -> pathlib.Path:
     """Write the content of a data URL (RFC 2397) to a file; raises ValueError."""
-    header, comma, content = url.removeprefix("data:").partition(",")
-    if not comma:
+    comma = url.find(",")
+    if comma < 0:
         raise ValueError("the data URL has no comma")
-    mime_type, *parameters = header.split(";")
-    data = urllib.parse.unquote_to_bytes(content)
+    mime_type, *parameters = url[len("data:") : comma].split(";")
+    content = url[comma + 1 :]
     if "base64" in parameters:
-        try:
-            data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
-        except binascii.Error as error:
-            raise ValueError(f"the data URL is not base64: {error}") from error
+        data = _from_base64(urllib.parse.unquote(content) if "%" in content else content)
+    else:
+        data = urllib.parse.unquote_to_bytes(content)
     path = directory / f"file{_extension(mime_type)}"
     path.write_bytes(data)
     return path
+
+
+def _from_base64(text: str) -> bytes:
+    """Return what text says, padded or not; raises ValueError."""
+    text += "=" * (-len(text) % 4)
+    try:
+        return msgspec.convert(text, bytes)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return base64.b64decode(text.encode(), validate=True)  # it is slow, but knows why not
+    except binascii.Error as error:
+        raise ValueError(f"the data URL is not base64: {error}") from error
 
 
 def _fetched(url: str, directory: pathlib.Path, outgoing: Outgoing) -> pathlib.Path:

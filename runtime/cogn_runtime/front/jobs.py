@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable
 from typing import Protocol
-
-import anyio
 
 from cogn_runtime.front.logs import LogBuffer
 from cogn_runtime.front.messages import Canceled, Failed, Metric, Succeeded, Yielded
@@ -26,8 +27,11 @@ class Observer(Protocol):
     def measured(self, metric: Metric) -> None:
         """Take a metric."""
 
-    async def yielded(self, item: Yielded) -> None:
-        """Take an item of the output, in its order."""
+    def yielded(self, item: Yielded) -> Awaitable[None] | None:
+        """Take an item of the output, in its order; the next has to wait for what is returned."""
+
+    def answered(self, answer: Answer) -> None:
+        """Take note that the model has ended the job."""
 
 
 class Job:
@@ -42,11 +46,19 @@ class Job:
         self.logs = LogBuffer()
         self.seconds = 0.0
         self.is_canceled = False
-        self.is_begun = False
-        """Whether the worker has it, or will have it next."""
+        self._begun: float | None = None
         self.result: Answer | None = None
         """The answer, as soon as there is one."""
-        self._answered = anyio.Event()
+        self._answered = asyncio.Event()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the worker has it, or will have it next."""
+        return self._begun is not None
+
+    def begin(self) -> None:
+        """Say that the worker has it, or will have it next."""
+        self._begun = time.perf_counter()
 
     def print(self, text: str) -> None:
         """Add what was printed to the logs."""
@@ -58,6 +70,8 @@ class Job:
         """Give the prediction its answer; what comes after the first one is ignored."""
         if self.result is None:
             self.result = answer
+            if self._begun is not None:
+                self.seconds = time.perf_counter() - self._begun
             self._answered.set()
 
     def fail(self, error: str) -> None:

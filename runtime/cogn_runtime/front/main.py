@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import logging
 import signal
 import socket
@@ -22,7 +23,7 @@ from cogn_runtime.front.logs import configure
 from cogn_runtime.front.measurements import Measurements
 from cogn_runtime.front.options import Options, OptionsError, read_options
 from cogn_runtime.front.outgoing import Outgoing
-from cogn_runtime.front.protocol import BoundedProtocol
+from cogn_runtime.front.protocol import Connection
 from cogn_runtime.front.reaping import reap_orphans
 from cogn_runtime.front.running import Predictions
 from cogn_runtime.front.slots import Slots
@@ -36,6 +37,8 @@ _KEEP_ALIVE = 75  # seconds; longer than the idle time of the usual load balance
 
 _LAST_ANSWERS = 30
 """Seconds that the last answers may take on their way when everything else is over."""
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that makes a prediction's files waits while other requests are looked at."""
 
 _log = logging.getLogger("cogn.front")
 
@@ -49,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     configure(options.log_level, console=options.log_console)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()  # what is here stays: looking through it again and again would delay requests
     anyio.run(
         functools.partial(_serve, options, listener),
         backend_options={"loop_factory": uvloop.new_event_loop},
@@ -93,7 +98,8 @@ async def _serve(options: Options, listener: socket.socket) -> None:
         server = _Server(
             uvicorn.Config(
                 App(supervisor, predictions, measurements, shutdown=stop.set),
-                http=BoundedProtocol,
+                http=Connection,
+                interface="asgi3",  # not to be looked at: it is a `Handler`
                 ws="none",
                 lifespan="off",
                 log_config=None,

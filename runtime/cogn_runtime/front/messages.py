@@ -142,7 +142,7 @@ def decode(payload: bytes) -> Message:
     return _decoder.decode(payload)
 
 
-def predict_message(id_: str, input_: dict[str, Any], context: Mapping[str, str]) -> bytes:
+def predict_message(id_: str, input_: Mapping[str, Any], context: Mapping[str, str]) -> bytes:
     """Return the message that asks for a prediction; raises FrameError when it is too large."""
     message = {"kind": "predict", "id": id_, "input": input_, "context": context}
     return check_length(_encoder.encode(message))

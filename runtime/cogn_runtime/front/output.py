@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import pathlib
 import shutil
 import tempfile
@@ -63,23 +64,26 @@ class Output:
         self._inlined = 0
         self._copies: pathlib.Path | None = None
         self._later: MemoryObjectSendStream[_Taken] | None = None
-        self._delivery = anyio.CancelScope()
-
-    @property
-    def is_stopped(self) -> bool:
+        self.is_stopped = False
         """Whether some of it may be missing because nobody wants it any more."""
-        return self._delivery.cancel_called
+
+    @functools.cached_property
+    def _delivery(self) -> anyio.CancelScope:
+        return anyio.CancelScope()
 
     def stop(self) -> None:
         """Upload nothing any more."""
+        self.is_stopped = True
         self._delivery.cancel()
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its files go elsewhere."""
+        return self._uploads is not None
 
     @contextlib.asynccontextmanager
     async def delivering(self) -> AsyncIterator[None]:
         """Within the block the model makes the output; after it, all files are where they go."""
-        if self._uploads is None:
-            yield
-            return
         try:
             async with anyio.create_task_group() as tasks:
                 self._later, received = anyio.create_memory_object_stream[_Taken](_MOST_ITEMS)
@@ -104,11 +108,27 @@ class Output:
                 tasks.start_soon(self._collect, received, acknowledge)
                 yield
 
-    async def yielded(self, item: Yielded) -> None:
-        """Take an item of the output, in its order."""
+    def yielded(self, item: Yielded) -> Awaitable[None] | None:
+        """Take an item of the output, in its order; the next has to wait for what is returned."""
+        if item.files or self._later is not None:
+            return self._queue(item)
+        if self._fits(item):
+            self._give(item.output)
+        return None
+
+    async def _queue(self, item: Yielded) -> None:
         if self._items is not None:
             with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await self._items.send(item)
+
+    def _fits(self, item: Yielded) -> bool:
+        """Whether there is room for one more item."""
+        self._bytes += len(item.output)
+        if self._bytes > MAX_MESSAGE_BYTES and not self.is_too_large:
+            self.is_too_large = True
+            self.error = f"the output has more than {MAX_MESSAGE_BYTES} bytes"
+            self._overflowed()
+        return not self.is_too_large
 
     async def take(self, output: msgspec.Raw, files: Sequence[OutputFile]) -> None:
         """Take an output, or an item of it, while the model leaves its files as they are."""
@@ -132,13 +152,8 @@ class Output:
     ) -> None:
         with received:
             async for item in received:
-                self._bytes += len(item.output)
-                if self._bytes <= MAX_MESSAGE_BYTES:
+                if self._fits(item):
                     await self.take(item.output, item.files)
-                elif not self.is_too_large:
-                    self.is_too_large = True
-                    self.error = f"the output has more than {MAX_MESSAGE_BYTES} bytes"
-                    self._overflowed()
                 if item.files:
                     await acknowledge()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+import asyncio
+import functools
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Any, Literal
 
 import anyio
@@ -22,8 +23,7 @@ from cogn_runtime.schema import Signature
 __all__ = ["Order", "Prediction"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: `inputs` are complete and valid, `given` is what the client sent."""
 
     id: str
@@ -34,9 +34,9 @@ class Order:
     """Whether the prediction is made for one who looks on, and only as long as somebody does."""
     webhook: str | None = None
     webhook_events: Collection[WebhookEvent] = ()
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str] = msgspec.field(default_factory=dict)
     """What the client sent for the model beside the inputs."""
-    trace: Mapping[str, str] = field(default_factory=dict)
+    trace: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The headers that carry the caller's trace (https://www.w3.org/TR/trace-context/)."""
 
 
@@ -62,17 +62,22 @@ class Prediction:
         self.metrics = Metrics()
         self.place: Place | None = None
         """Its slot or place in line, as soon as it has one."""
-        self.waiting = anyio.CancelScope()
-        """What goes on before the model has the prediction."""
-        self.overflowed = anyio.Event()
+        self.overflowed = asyncio.Event()
         """Set when the model gives more than can be kept."""
         self.webhook: Webhook | None = None
         if order.webhook is not None:
             self.webhook = Webhook(
                 order.webhook, order.webhook_events, options, order.trace, self.snapshot
             )
+        self.is_answered = False
+        """Whether all that is left to do is to tell of its end."""
         self._expired: str | None = None
-        self._ended = anyio.Event()
+        self._ended = asyncio.Event()
+
+    @functools.cached_property
+    def waiting(self) -> anyio.CancelScope:
+        """What goes on before the model has the prediction."""
+        return anyio.CancelScope()
 
     @property
     def id(self) -> str:
@@ -108,9 +113,16 @@ class Prediction:
             told = {"mode": metric.mode, "name": metric.name, "value": metric.value}
             self._tell(None, "metric", told)
 
-    async def yielded(self, item: Yielded) -> None:
-        """Take an item of the output, in its order."""
-        await self.output.yielded(item)
+    def yielded(self, item: Yielded) -> Awaitable[None] | None:
+        """Take an item of the output, in its order; the next has to wait for what is returned."""
+        return self.output.yielded(item)
+
+    def answered(self, answer: Answer) -> None:
+        """Give slot and id to others at once, unless there are files of the model to be read."""
+        has_files = isinstance(answer, Succeeded) and answer.files
+        if not has_files and not self.output.is_delivered:
+            self.is_answered = True
+            self.leave()
 
     def leave(self) -> None:
         """Give the slot, or the place in line, to others."""

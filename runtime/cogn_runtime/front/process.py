@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pathlib
@@ -11,7 +12,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import anyio
@@ -19,7 +21,7 @@ import anyio.abc
 import anyio.to_thread
 
 import cogn_runtime
-from cogn_runtime.frames import MAX_FRAME_BYTES, FrameDecoder, FrameError
+from cogn_runtime.frames import MAX_FRAME_BYTES, FrameDecoder, FrameError, encode_frame
 from cogn_runtime.front.messages import Message, Parcel, decode, stop_message
 from cogn_runtime.parcels import Parcels
 
@@ -62,7 +64,7 @@ class WorkerProcess:
     def __init__(
         self,
         process: anyio.abc.Process,
-        stream: anyio.abc.SocketStream,
+        channel: socket.socket,
         output: int,
         on_output: Callable[[bytes], None],
         directory: str,
@@ -70,8 +72,12 @@ class WorkerProcess:
         self._process = process
         self._directory = directory
         self._parcels = Parcels(directory, "front")
-        self._stream = stream
-        self._sending = anyio.Lock()
+        self._socket = channel
+        self._unsent = bytearray()
+        self._decoder = FrameDecoder()
+        self._payloads: deque[bytes] = deque()
+        self._handle: Callable[[Message], Awaitable[None] | None] | None = None
+        self._slow: asyncio.Future[Awaitable[None] | None] | None = None
         self._output = output
         self._on_output = on_output
 
@@ -85,6 +91,7 @@ class WorkerProcess:
         output, printed = os.pipe()
         try:
             os.set_blocking(output, False)
+            ours.setblocking(False)
             command = [sys.executable, "-c", _START_WORKER]
             process = await anyio.open_process(
                 [*command, _LOCATION, str(theirs.fileno()), directory, mode, reference],
@@ -94,7 +101,6 @@ class WorkerProcess:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-            stream = await anyio.abc.SocketStream.from_socket(ours)
         except BaseException:
             ours.close()
             os.close(output)
@@ -103,7 +109,7 @@ class WorkerProcess:
         finally:
             theirs.close()
             os.close(printed)
-        return cls(process, stream, output, on_output, directory)
+        return cls(process, ours, output, on_output, directory)
 
     @property
     def pid(self) -> int:
@@ -117,32 +123,115 @@ class WorkerProcess:
         is no room for a message that is too large for a frame.
         """
         if len(message) > MAX_FRAME_BYTES:
-            frame = await anyio.to_thread.run_sync(self._parcels.frame, message)
+            self._post(await anyio.to_thread.run_sync(self._parcels.frame, message))
         else:
-            frame = self._parcels.frame(message)
-        async with self._sending:
-            with (
-                anyio.CancelScope(shield=True),
-                contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError),
-            ):
-                await self._stream.send(frame)
+            self.post(message)
 
-    async def messages(self) -> AsyncIterator[Message]:
-        """Yield what the worker says, to the end of its side of the socket.
+    def post(self, message: bytes) -> None:
+        """Send a message that fits into a frame, as `send` does; raises FrameError for others."""
+        self._post(encode_frame(message))
 
-        Raises FrameError or msgspec.DecodeError when it does not keep to the protocol.
+    def _post(self, frame: bytes) -> None:
+        if self._unsent:
+            self._unsent += frame
+            return
+        sent = self._written(frame)
+        if sent < len(frame):
+            self._unsent += memoryview(frame)[sent:]
+            asyncio.get_running_loop().add_writer(self._socket, self._write)
+
+    def _write(self) -> None:
+        del self._unsent[: self._written(self._unsent)]
+        if not self._unsent:
+            asyncio.get_running_loop().remove_writer(self._socket)
+
+    def _written(self, data: bytes | bytearray) -> int:
+        """Write what there is room for; return how much that was."""
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # the worker is gone
+            return len(data)
+
+    async def listen(self, handle: Callable[[Message], Awaitable[None] | None]) -> None:
+        """Hand on what the worker says, to the end of its side of the socket.
+
+        It is read no further before what `handle` returns was awaited. Raises what `handle` does,
+        and FrameError or msgspec.DecodeError when the worker does not keep to the protocol.
         """
-        decoder = FrameDecoder()
-        while True:
+        loop = asyncio.get_running_loop()
+        self._handle = handle
+        try:
+            while True:
+                self._slow = loop.create_future()
+                loop.add_reader(self._socket, self.poll)
+                self._hand_on()
+                slow = await self._slow
+                if slow is None:
+                    return
+                await slow
+        finally:
+            self._handle = None
+            loop.remove_reader(self._socket)
+
+    def poll(self) -> None:
+        """Hand on what the worker has said by now, and send on what there was no room for.
+
+        Those who wait for an answer have it then.
+        """
+        if self._unsent:
+            self._write()
+        if self._handle is None or self._slow is None or self._slow.done():
+            return
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._pause(None)
+            return
+        try:
+            self._payloads.extend(self._decoder.feed(data))
+        except FrameError as error:
+            self._fail(error)
+            return
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        assert self._handle is not None
+        while self._payloads:
             try:
-                data = await self._stream.receive()
-            except (anyio.EndOfStream, anyio.BrokenResourceError):
-                return
-            for payload in decoder.feed(data):
-                message = decode(payload)
+                message = decode(self._payloads.popleft())
                 if isinstance(message, Parcel):
-                    message = decode(await self._taken(message.name))
-                yield message
+                    self._pause(self._unpacked(message.name))
+                    return
+                slow = self._handle(message)
+            except Exception as error:  # noqa: BLE001 - it is for who listens
+                self._fail(error)
+                return
+            if slow is not None:
+                self._pause(slow)
+                return
+
+    def _pause(self, slow: Awaitable[None] | None) -> None:
+        """Read nothing for now, until `slow` was awaited."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        assert self._slow is not None
+        self._slow.set_result(slow)
+
+    def _fail(self, error: Exception) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        assert self._slow is not None
+        self._slow.set_exception(error)
+
+    async def _unpacked(self, parcel: str) -> None:
+        """Hand on what is in a parcel."""
+        message = decode(await self._taken(parcel))
+        if self._handle is not None and (slow := self._handle(message)) is not None:
+            await slow
 
     async def _taken(self, parcel: str) -> bytes:
         try:
@@ -190,7 +279,9 @@ class WorkerProcess:
                 self.kill()
                 await self.wait()
                 tasks.cancel_scope.cancel()
-            await self._stream.aclose()
+        if self._unsent:
+            asyncio.get_running_loop().remove_writer(self._socket)
+        self._socket.close()
         self.drain_output()
         os.close(self._output)
         shutil.rmtree(self._directory, ignore_errors=True)

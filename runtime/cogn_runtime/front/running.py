@@ -10,7 +10,7 @@ import anyio
 import anyio.abc
 
 from cogn_runtime.front.events import Events
-from cogn_runtime.front.files import FileError, is_remote, local_files
+from cogn_runtime.front.files import FileError, file_urls, local_files
 from cogn_runtime.front.jobs import ENDED, Answer
 from cogn_runtime.front.measurements import Measurements
 from cogn_runtime.front.messages import Canceled, Failed, Succeeded
@@ -59,7 +59,8 @@ class Predictions:
 
     def find(self, id_: str) -> Prediction | None:
         """Return the prediction with that id, if it is not over."""
-        return self._running.get(id_)
+        prediction = self._running.get(id_)
+        return None if prediction is None or prediction.is_answered else prediction
 
     def admit(self, order: Order) -> Prediction:
         """Return a prediction that is to be run now.
@@ -70,19 +71,31 @@ class Predictions:
         slots = self._supervisor.slots
         if self._supervisor.is_draining:
             raise DrainingError
-        if order.id in self._running:
+        if not slots.has_free:
+            self._supervisor.hear()
+        if self.find(order.id) is not None:
             raise BusyError(slots.retry_after)
         events = Events(self._history) if order.signature.streaming else None
         prediction = Prediction(order, events, self._webhooks, self._uploads)
-        if is_remote(order.signature, order.inputs):
+        urls = file_urls(order.signature, order.inputs)
+        if all(url.startswith("data:") for url in urls):
+            prediction.place = slots.enter(prediction.job)
+        else:
             slots.require()
             if self._fetching >= _MOST_FETCHING:
                 raise BusyError(slots.retry_after)
-        else:
-            prediction.place = slots.enter(prediction.job)
         self._running[order.id] = prediction
         self._open += 1
+        if prediction.place is not None and not urls:
+            self._begin(prediction)
         return prediction
+
+    def _begin(self, prediction: Prediction) -> None:
+        """Let the model begin at once, before other requests are looked at, if nothing is to do."""
+        order, job = prediction.order, prediction.job
+        is_simple = order.signature.output_mode == "value" and not prediction.output.is_delivered
+        if is_simple and not prediction.number:
+            self._supervisor.begin(job, order.inputs, order.context)
 
     def run_apart(self, prediction: Prediction) -> None:
         """Run a prediction that was admitted, whoever waits for it."""
@@ -130,13 +143,11 @@ class Predictions:
     async def _make(self, prediction: Prediction) -> None:
         """Make the prediction. Its slot is free again before anybody hears of its end."""
         try:
-            async with prediction.output.delivering():
-                try:
-                    answer = await self._answer(prediction)
-                    prediction.job.finish(answer)  # who waits to see it canceled, sees its end
-                finally:
-                    prediction.job.fail(ENDED)
-                    prediction.leave()
+            if prediction.output.is_delivered:
+                async with prediction.output.delivering():
+                    answer = await self._left(prediction)
+            else:
+                answer = await self._left(prediction)
             ending = prediction.ending(answer)
         except Exception:  # noqa: BLE001 - a fault of one prediction must not end the server
             _log.exception("prediction %s", prediction.id)
@@ -145,7 +156,8 @@ class Predictions:
             prediction.close("failed", ENDED)
             raise
         finally:
-            del self._running[prediction.id]
+            if self._running.get(prediction.id) is prediction:
+                del self._running[prediction.id]
         match ending:
             case Failed(_, error):
                 prediction.close("failed", error)
@@ -154,9 +166,23 @@ class Predictions:
             case Succeeded():
                 prediction.close("succeeded")
 
+    async def _left(self, prediction: Prediction) -> Answer:
+        """Return the model's answer, the slot left."""
+        try:
+            answer = await self._answer(prediction)
+            prediction.job.finish(answer)  # who waits to see it canceled, sees its end
+        finally:
+            prediction.job.fail(ENDED)
+            prediction.leave()
+        return answer
+
     async def _answer(self, prediction: Prediction) -> Answer:
         """Return the model's answer; the output is taken, so that the slot may be left."""
-        order, job = prediction.order, prediction.job
+        job = prediction.job
+        if job.is_begun:
+            prediction.begin()
+            return await self._taken(prediction, await job.answer())
+        order = prediction.order
         async with contextlib.AsyncExitStack() as files:
             try:
                 inputs = await self._localized(prediction, files)
@@ -168,9 +194,12 @@ class Predictions:
             if order.signature.output_mode != "value":
                 return await self._collected(prediction, inputs)
             answer = await self._supervisor.predict(job, inputs, order.context)
-            if isinstance(answer, Succeeded):
-                await prediction.output.take(answer.output, answer.files)
-            return answer
+            return await self._taken(prediction, answer)
+
+    async def _taken(self, prediction: Prediction, answer: Answer) -> Answer:
+        if isinstance(answer, Succeeded):
+            await prediction.output.take(answer.output, answer.files)
+        return answer
 
     async def _collected(self, prediction: Prediction, inputs: dict[str, Any]) -> Answer:
         """Return the model's answer, the items of the output collected."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
-
-import anyio
 
 from cogn_runtime.front.jobs import Job
 
@@ -35,7 +34,7 @@ class Place:
     def __init__(self, job: Job, slots: Slots) -> None:
         self.job = job
         self._slots = slots
-        self._called = anyio.Event()
+        self._called = asyncio.Event()
 
     @property
     def number(self) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Literal
 
 import anyio
 import msgspec
 
-from cogn_runtime.frames import FrameError
+from cogn_runtime.frames import MAX_FRAME_BYTES, FrameError
 from cogn_runtime.front.document import Document
 from cogn_runtime.front.health import HEALTHCHECK_SECONDS, Question, timed_out
 from cogn_runtime.front.jobs import ENDED, Answer, Job
@@ -137,24 +137,41 @@ class Supervisor:
         self._is_abandoned = True
         self._fail_jobs(error)
 
-    async def predict(self, job: Job, inputs: dict[str, Any], context: Mapping[str, str]) -> Answer:
+    def begin(self, job: Job, inputs: Mapping[str, Any], context: Mapping[str, str]) -> None:
+        """Hand `inputs` to the model, for a job that has a slot, if that can be done at once.
+
+        If not, the job is not begun, and `predict` does it or says what is wrong.
+        """
+        if self._worker is None or self._phase != "READY":
+            return
+        with contextlib.suppress(FrameError):
+            message = predict_message(job.id, inputs, context)
+            if len(message) <= MAX_FRAME_BYTES:
+                self._worker.drain_output()
+                job.begin()
+                self._worker.post(message)
+
+    async def predict(
+        self, job: Job, inputs: Mapping[str, Any], context: Mapping[str, str]
+    ) -> Answer:
         """Return the model's answer to `inputs`, for a job that has a slot."""
         worker = self._worker
         if worker is None or self._phase != "READY":
             return Failed(id=job.id, error="the worker died before the prediction began")
         worker.drain_output()
-        job.is_begun = True
-        started = time.perf_counter()
+        job.begin()
         try:
             await worker.send(predict_message(job.id, inputs, context))
         except FrameError as error:
             return Failed(id=job.id, error=f"the input is too large: {error}")
         except OSError as error:
             return Failed(id=job.id, error=f"the input cannot be handed over: {error}")
-        answer = await job.answer()
-        job.seconds = time.perf_counter() - started
-        self._end_line()
-        return answer
+        return await job.answer()
+
+    def hear(self) -> None:
+        """Take what the worker has said by now: a slot may be free."""
+        if self._worker is not None:
+            self._worker.poll()
 
     async def health_error(self) -> str | None:
         """Return what the model's own health check says is wrong; None when nothing is."""
@@ -223,12 +240,7 @@ class Supervisor:
 
     async def _listen(self, worker: WorkerProcess, heard_all: anyio.Event) -> None:
         try:
-            async for message in worker.messages():
-                worker.drain_output()
-                if isinstance(message, Yielded) and (job := self.slots.find(message.id)):
-                    await job.observer.yielded(message)
-                else:
-                    self._handle(message)
+            await worker.listen(self._heard)
         except (FrameError, msgspec.DecodeError, RecursionError, _ProtocolError) as error:
             self._fault = f"it broke the protocol: {error}"
             worker.kill()
@@ -236,6 +248,15 @@ class Supervisor:
         with anyio.move_on_after(_EXIT_GRACE):
             await worker.wait()
         worker.kill()
+
+    def _heard(self, message: Message) -> Awaitable[None] | None:
+        """Take what the worker says; return what has to be awaited before it is heard further."""
+        assert self._worker is not None
+        self._worker.drain_output()
+        if isinstance(message, Yielded) and (job := self.slots.find(message.id)):
+            return job.observer.yielded(message)
+        self._handle(message)
+        return None
 
     async def _limit_setup(self, worker: WorkerProcess) -> None:
         if self._care.setup_timeout is None:
@@ -282,7 +303,9 @@ class Supervisor:
                 job.observer.measured(message)
             case Succeeded() | Failed() | Canceled():
                 self.restarts.reset()
+                self._end_line()
                 job.finish(message)
+                job.observer.answered(message)
 
     def _load(self, loaded: Loaded) -> None:
         self.slots.count = loaded.slots

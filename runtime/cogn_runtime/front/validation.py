@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from cogn_runtime.schema import MISSING, AnyObject, InputField, Signature, problems
 
 __all__ = ["InvalidInputError", "validated"]
@@ -24,14 +26,16 @@ def validated(signature: Signature, given: Any) -> tuple[dict[str, Any], list[st
 
     Raises InvalidInputError with all problems, sorted by the name of the input.
     """
-    detail = [_entry(*each) for each in problems(_WHOLE_INPUT, given)]
-    if detail:
-        raise InvalidInputError(detail)
+    if not isinstance(given, dict):
+        raise InvalidInputError([_entry(*each) for each in problems(_WHOLE_INPUT, given)])
+    detail: list[dict[str, Any]] = []
     complete: dict[str, Any] = {}
     for field in signature.inputs:
         if field.name in given:
-            complete[field.name] = given[field.name]
-            detail += [_entry(*each) for each in problems(field, given[field.name])]
+            complete[field.name] = value = given[field.name]
+            # What is still JSON is an object for an input that takes any.
+            checked = {} if isinstance(value, msgspec.Raw) else value
+            detail += [_entry(*each) for each in problems(field, checked)]
         elif field.required:
             detail.append(_entry(field.name, "Field required", "value_error.missing"))
         else:

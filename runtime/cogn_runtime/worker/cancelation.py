@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from cog.exceptions import CancelationException
+from cogn_runtime.worker.channel import Channel
 
 __all__ = ["Cancelation"]
 
@@ -17,10 +18,13 @@ class Cancelation:
     """Raises `CancelationException` in the main thread by way of SIGUSR1.
 
     A signal reaches what only waits, such as `time.sleep` or a read from a socket. Code in C that
-    neither waits nor returns to Python is not reached: the front kills the worker then.
+    neither waits nor returns to Python is not reached: the front kills the worker then. A message
+    that is being sent through `channel` is sent first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        channel.on_sent = self._raise_if_wanted
         self._running: str | None = None
         self._wanted: str | None = None
         self.is_delivered = False
@@ -54,7 +58,8 @@ class Cancelation:
             self._running = None
 
     def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
-        self._raise_if_wanted()
+        if not self._channel.is_sending:
+            self._raise_if_wanted()
 
     def _raise_if_wanted(self) -> None:
         if self._running is not None and self._running == self._wanted:

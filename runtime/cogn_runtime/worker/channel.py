@@ -18,6 +18,9 @@ from cogn_runtime.worker.failures import print_traceback
 __all__ = ["Channel"]
 
 _CHUNK_BYTES = 256 * 1024
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
 
 
 class Channel:
@@ -33,6 +36,11 @@ class Channel:
         self._parcels = Parcels(parcels, "worker")
         self._socket = socket.socket(fileno=fd)
         self._sending = threading.Lock()
+        self._main = threading.main_thread().ident
+        self.is_sending = False
+        """Whether the main thread is in the middle of a frame."""
+        self.on_sent: Callable[[], object] = lambda: None
+        """Called in the main thread after each frame that it sent."""
         self._requests: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._taken: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.on_predict: Callable[[dict[str, Any]], object] = self.enqueue
@@ -59,23 +67,23 @@ class Channel:
         Raises TypeError or ValueError when a member is not JSON, FrameError when it is too large,
         OSError when there is no room for a large one.
         """
-        text = json.dumps(
-            {"kind": kind, **members},
-            ensure_ascii=False,
-            allow_nan=False,
-            sort_keys=True,
-            separators=(",", ":"),
-        )
-        return self._parcels.frame(text.encode())
+        return self._parcels.frame(_encode({"kind": kind, **members}).encode())
 
     def send_frame(self, frame: bytes) -> None:
-        """Send what `frame` returned, the whole of it: the signal to cancel has to wait for it."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        """Send what `frame` returned, the whole of it: who cancels has to wait for it."""
+        if threading.get_ident() != self._main:  # the signal interrupts the main thread alone
+            self._send_all(frame)
+            return
+        self.is_sending = True
         try:
-            with self._sending:
-                self._socket.sendall(frame)
+            self._send_all(frame)
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+            self.is_sending = False
+        self.on_sent()
+
+    def _send_all(self, frame: bytes) -> None:
+        with self._sending:
+            self._socket.sendall(frame)
 
     def wait_taken(self, id_: str) -> None:
         """Wait until the front has read the files of an item of a prediction."""

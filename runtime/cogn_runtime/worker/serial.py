@@ -19,7 +19,7 @@ __all__ = ["serve"]
 
 def serve(model: Model, channel: Channel) -> None:
     """Say that the model is ready, and answer requests until the front says stop."""
-    cancelation = Cancelation()
+    cancelation = Cancelation(channel)
 
     def receive(request: dict[str, Any]) -> None:
         cancelation.expect(request["id"])
